@@ -1,0 +1,44 @@
+"""
+The contract between a session and whatever it is bound to.
+
+A transport makes one L{IStreamConnection} for each C{create_session} or
+C{bind_session} request and hands it to the kernel; the session writes complete
+lines to it. Framing (chunks, WebSocket frames) is the transport's business,
+lines, their order and the content length are the session's.
+"""
+
+from __future__ import annotations
+
+from zope.interface import Attribute, Interface
+
+
+class IStreamConnection(Interface):
+    """One response that a session is, or wants to be, bound to."""
+
+    websocket: bool = Attribute("True on WebSocket, False on HTTP.")
+    writable: bool = Attribute(
+        "False while bytes written earlier still wait for the socket. The session leaves "
+        "its updates where they are meanwhile, and is told by C{session.stream_writable(connection)}."
+    )
+
+    def write(data: bytes) -> None:
+        """
+        Send complete lines (each ends with CRLF). The first call on an HTTP
+        response also sends its head. Ignored after the connection was lost.
+        """
+
+    def refuse(line: bytes) -> None:
+        """
+        Answer the request with this one line (C{CONERR} or C{END}) instead of a
+        stream: on HTTP C{text/plain} with a Content-Length. Nothing follows.
+        """
+
+    def end(close_socket: bool) -> None:
+        """
+        The last line (C{LOOP} or C{END}) was written. HTTP: finish the response,
+        and close the socket if asked. WebSocket: stay open for the next bind,
+        or close with code 1000 if asked.
+        """
+
+    def abort() -> None:
+        """Drop the connection without a further byte (takeover, tlcp.md 10.6)."""
