@@ -157,7 +157,7 @@ _CONTROL_TEXTS: dict[ControlCode, str] = {
     ControlCode.MODE_NOT_ALLOWED: "Invalid mode for these items",
     ControlCode.BAD_SELECTOR: "Invalid selector for these items",
     ControlCode.UNFILTERED_LIMITED: "Unfiltered dispatching not allowed: an item has a frequency limit",
-    ControlCode.UNFILTERED_PREFILTERED: "Unfiltered dispatching not possible: an item is already filtered at its source",
+    ControlCode.UNFILTERED_PREFILTERED: "Unfiltered dispatching not possible: an item is filtered at its source",
     ControlCode.UNFILTERED_NOT_LICENSED: "Unfiltered dispatching not available",
     ControlCode.RAW_NOT_LICENSED: "RAW mode not available",
     ControlCode.SUBSCRIPTIONS_NOT_LICENSED: "Subscriptions not available",

@@ -55,6 +55,10 @@ def split_lines(body: bytes) -> list[bytes]:
     return lines
 
 
+class CutLine(dict[str, str]):
+    """The parameters of a request line that is not as long as it says."""
+
+
 def parse_line(line: bytes) -> dict[str, str]:
     """
     The parameters of one request line or query string; the last of equal names wins.
