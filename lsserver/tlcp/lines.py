@@ -80,6 +80,20 @@ def format_line(parameters: Mapping[str, str]) -> bytes:
     return "&".join([f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in parameters.items()]).encode()
 
 
+_BARE_PERCENT = re.compile(b"%(?![0-9A-Fa-f]{2})")
+
+
+def percent_decode(raw: bytes) -> str:
+    """
+    What a client makes of an encoded argument, value or diff.
+
+    @raise ValueError: a bare percent sign, which some clients refuse, or not UTF-8.
+    """
+    if _BARE_PERCENT.search(raw) is not None:
+        raise ValueError("a percent sign that is not encoded")
+    return unquote_to_bytes(raw).decode()
+
+
 def split_notification(line: bytes) -> tuple[str, ...]:
     """
     A line from the server as a client sees it: the tag and the arguments, split at
@@ -87,5 +101,6 @@ def split_notification(line: bytes) -> tuple[str, ...]:
 
     @param line: with or without its terminator. Not for C{U} lines, whose values
         have rules of their own.
+    @raise ValueError: see L{percent_decode}.
     """
-    return tuple(unquote_to_bytes(piece).decode() for piece in line.removesuffix(b"\r\n").split(b","))
+    return tuple([percent_decode(piece) for piece in line.removesuffix(b"\r\n").split(b",")])

@@ -12,7 +12,10 @@ import unicodedata
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
+from lsserver.tlcp.decoding import decode_body
 from lsserver.tlcp.lines import encodable, percent
+
+__all__ = ["EMPTY", "NULL", "JsonToken", "Vector", "body", "decode_body", "escape", "join", "prefix", "text", "token"]
 
 Vector = tuple[bytes, ...]
 """One token for each field of a schema."""
