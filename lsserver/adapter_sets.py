@@ -1,0 +1,73 @@
+"""
+Which adapter sets run: those of the folders, of the options, of Twisted plugins,
+and the demos that ship.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from twisted.logger import Logger
+
+from lsserver import installed
+from lsserver.adapters import loader
+from lsserver.adapters.adapter_set import AdapterSet
+from lsserver.adapters.errors import LoadError
+from lsserver.config import General
+from lsserver.reading import ConfigError
+
+log = Logger()
+
+
+def load(general: General) -> list[AdapterSet]:
+    """
+    Load every adapter set. One that was asked for replaces a demo of the same id.
+
+    @raise ConfigError: with one line for each source that cannot be loaded and
+        for each id that is there twice.
+    """
+    problems: list[str] = []
+    found: dict[str, AdapterSet] = {}
+    origin: dict[str, str] = {}
+
+    def take(source: str, load_them: Callable[[], list[AdapterSet]]) -> list[AdapterSet]:
+        try:
+            return load_them()
+        except LoadError as error:
+            problems.append(f"{source}: {error}")
+            return []
+
+    sources: list[tuple[str, Callable[[], list[AdapterSet]]]] = [
+        *((f"adapters-dir {str(folder)!r}", _scanner(folder)) for folder in general.adapters_dir),
+        *((f"adapter {text!r}", _reader(text)) for text in general.adapter),
+        ("Twisted plugin", loader.from_plugins),
+    ]
+    for source, load_them in sources:
+        for one in take(source, load_them):
+            if one.id in found:
+                problems.append(f"adapter set {one.id!r} is there twice: {origin[one.id]} and {source}")
+            found[one.id], origin[one.id] = one, source
+    demos = installed.demo_adapters()
+    if general.demo and demos is not None:
+        for one in take(f"demos in {str(demos)!r}", _scanner(demos)):
+            if one.id in found:
+                log.info("{source} replaces the demo {id}", source=origin[one.id], id=one.id)
+            else:
+                found[one.id] = one
+    if problems:
+        raise ConfigError(problems)
+    return list(found.values())
+
+
+def _scanner(folder: Path) -> Callable[[], list[AdapterSet]]:
+    return lambda: loader.scan(folder)
+
+
+def _reader(text: str) -> Callable[[], list[AdapterSet]]:
+    return lambda: [loader.from_option(text)]
+
+
+def described(adapter_set: AdapterSet) -> str:
+    """One line about an adapter set for the people who start the server."""
+    return f"adapter set {adapter_set.id}: data adapters {', '.join(adapter_set.data) or 'none'}"

@@ -1,0 +1,206 @@
+"""
+Listening sockets: what the configuration says of one, and its Twisted endpoint.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint, serverFromString
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+DEFAULT_NAME = "Lightstreamer HTTP Server"
+DEFAULT_PORT = 8080
+
+_NAMED = re.compile(r"([^:@]*)@(.*)", re.DOTALL)
+
+
+class ListenerError(Exception):
+    """A listening socket cannot be what is asked. The text is one readable line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keystore:
+    """Certificate and key of a TLS socket, as PEM files."""
+
+    keystore_file: Path | None = None
+    private_key_file: Path | None = None
+    keystore_password: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpServer:
+    """
+    One listening socket.
+
+    @ivar endpoint: a Twisted endpoint string, in place of C{port},
+        C{listening_interface}, C{backlog} and what C{https_server} has.
+    """
+
+    name: str = ""
+    port: int | None = None
+    listening_interface: str = ""
+    backlog: int = 50
+    endpoint: str = ""
+
+    def described(self) -> str:
+        """How messages name the socket."""
+        where = self.endpoint or f"port {self.port}"
+        if self.listening_interface:
+            where += f" of {self.listening_interface}"
+        return f"{where} ({self.name})"
+
+    def bind(self, reactor: Any) -> IStreamServerEndpoint:
+        """
+        The endpoint to listen on.
+
+        @raise ListenerError: the endpoint string, a certificate or a key is not usable.
+        """
+        if self.endpoint:
+            return _from_string(reactor, self.endpoint)
+        return TCP4ServerEndpoint(reactor, self.port, self.backlog, self.listening_interface)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpsServer(HttpServer):
+    """One listening socket with TLS."""
+
+    keystore: Keystore | None = None
+    minimum_tls: str = "1.2"
+    allow_cipher_suite: str = ""
+
+    def bind(self, reactor: Any) -> IStreamServerEndpoint:
+        """As for L{HttpServer}."""
+        if self.endpoint:
+            return _from_string(reactor, self.endpoint)
+        if self.keystore is None or self.keystore.keystore_file is None:
+            raise ListenerError("there is no keystore_file")
+        context = _context(self.keystore.keystore_file, self.keystore, self.minimum_tls, self.allow_cipher_suite)
+        return SSL4ServerEndpoint(reactor, self.port, context, self.backlog, self.listening_interface)
+
+
+def from_option(text: str) -> HttpServer:
+    """
+    The socket that C{--listen} asks for: an endpoint string, or C{NAME@} and one.
+    A name has no colon, and every endpoint string has one before any at sign.
+
+    @raise ListenerError: there is no endpoint string in it.
+    """
+    named = _NAMED.fullmatch(text)
+    name, endpoint = (named[1].strip(), named[2]) if named else ("", text)
+    if not endpoint:
+        raise ListenerError("there is no endpoint")
+    return HttpServer(name=name, endpoint=endpoint)
+
+
+def with_names(servers: Sequence[HttpServer]) -> tuple[HttpServer, ...]:
+    """The sockets with a name for those without one; the names of clients' C{SERVNAME}."""
+    taken = {server.name for server in servers}
+    named = []
+    for server in servers:
+        if not server.name:
+            name, number = DEFAULT_NAME, 1
+            while name in taken:
+                number += 1
+                name = f"{DEFAULT_NAME} {number}"
+            taken.add(name)
+            server = replace(server, name=name)
+        named.append(server)
+    return tuple(named)
+
+
+def problems_of(servers: Sequence[HttpServer], reactor: Any) -> list[str]:
+    """One line for each thing that is wrong with the sockets, names included."""
+    problems = []
+    seen: set[str] = set()
+    places: set[tuple[str, int]] = set()
+    for server in servers:
+        if server.name in seen:
+            problems.append(f"two listeners are called {server.name!r}; names must differ")
+        seen.add(server.name)
+        if not (server.name.isascii() and server.name.isprintable()):
+            problems.append(f"listener name {server.name!r}: must be ASCII without control characters")
+        if server.port and (place := (server.listening_interface, server.port)) in places:
+            problems.append(f"two listeners are on {server.described()}")
+        elif server.port:
+            places.add(place)
+        try:
+            server.bind(reactor)
+        except ListenerError as wrong:
+            problems.append(f"listener {server.described()}: {wrong}")
+    return problems
+
+
+def url_of(port: IListeningPort) -> str:
+    """Where a browser finds an open socket."""
+    scheme = "https" if isinstance(getattr(port, "factory", None), TLSMemoryBIOFactory) else "http"
+    address = port.getHost()
+    if isinstance(address, UNIXAddress):
+        path = address.name or b""
+        return f"{scheme}+unix:{path.decode(errors='replace') if isinstance(path, bytes) else path}"
+    if not isinstance(address, IPv4Address | IPv6Address):
+        return f"{scheme} on {address}"
+    host = "localhost" if address.host in ("0.0.0.0", "::") else address.host
+    if ":" in host:
+        host = f"[{host}]"
+    return f"{scheme}://{host}:{address.port}/"
+
+
+def _from_string(reactor: Any, text: str) -> IStreamServerEndpoint:
+    if "sslmethod=" in text:
+        raise ListenerError("sslmethod is not taken; TLS 1.2 or newer is always spoken")
+    try:
+        return serverFromString(reactor, text)
+    except OSError as error:
+        raise ListenerError(f"cannot read {error.filename!r}: {error.strerror}") from None
+    except Exception as error:  # plugins and OpenSSL raise what they like; all of it means a wrong text
+        raise ListenerError(
+            f"not an endpoint ({_reason(error)}); examples: tcp:8080, tcp:8080:interface=127.0.0.1, "
+            "ssl:8443:privateKey=key.pem:certKey=cert.pem"
+        ) from None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TypeError):
+        return "missing or unknown argument"
+    if isinstance(error, KeyError):
+        return f"unknown {error.args[0]}"
+    text = str(error) or type(error).__name__
+    return " ".join(text.split())
+
+
+def _context(file: Path, keystore: Keystore, minimum_tls: str, ciphers: str) -> Any:
+    """
+    @raise ListenerError: a file cannot be read or is not what it should be.
+    """
+    from OpenSSL.crypto import Error, FILETYPE_PEM, load_certificate, load_privatekey
+    from twisted.internet.ssl import AcceptableCiphers, CertificateOptions, TLSVersion
+
+    files = [file, keystore.private_key_file or file]
+    try:
+        certificates, key = (one.read_bytes() for one in files)
+    except OSError as error:
+        raise ListenerError(f"cannot read {error.filename!r}: {error.strerror}") from None
+    blocks = re.findall(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", certificates, re.DOTALL)
+    if not blocks:
+        raise ListenerError(f"{str(files[0])!r} has no certificate in PEM format")
+    try:
+        first, *rest = (load_certificate(FILETYPE_PEM, block) for block in blocks)
+        options = CertificateOptions(
+            # A passphrase is always given, since OpenSSL would ask the terminal for one.
+            privateKey=load_privatekey(FILETYPE_PEM, key, keystore.keystore_password.encode()),
+            certificate=first,
+            extraCertChain=rest,
+            raiseMinimumTo=TLSVersion.TLSv1_3 if minimum_tls == "1.3" else TLSVersion.TLSv1_2,
+            acceptableCiphers=AcceptableCiphers.fromOpenSSLCipherString(ciphers) if ciphers else None,
+        )
+        options.getContext()
+    except (Error, ValueError) as error:
+        raise ListenerError(f"certificate {str(files[0])!r} and key {str(files[1])!r} do not work: {_reason(error)}") from None
+    return options

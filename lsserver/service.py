@@ -1,0 +1,218 @@
+"""
+The server as a Twisted service: start order, stop order, and what C{twistd} asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, TimeoutError
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import ILogObserver, LogLevelFilterPredicate, Logger
+from twisted.python.components import Componentized
+from twisted.python.failure import Failure
+
+from lsserver import adapter_sets, installed, logs
+from lsserver.adapters.adapter_set import AdapterSet
+from lsserver.adapters.errors import DataProviderError, LoadError, MetadataProviderError
+from lsserver.config import Configuration, WebServer
+from lsserver.ending import STOP_SECONDS, Ending
+from lsserver.engine.kernel import Kernel
+from lsserver.listeners import HttpServer, ListenerError, problems_of, url_of
+from lsserver.options import Options, refuse, versions
+from lsserver.reading import ConfigError
+from lsserver.transport.site import make_site
+
+__all__ = ["LightstreamerService", "Options", "makeService"]
+
+log = Logger()
+
+ADAPTER_STOP_SECONDS = STOP_SECONDS - 1
+"""Longest wait for adapters at the end; what is left is for the reactor and its threads."""
+
+
+class IEnding(Protocol):
+    """What the service needs of L{Ending}."""
+
+    def watch_signals(self) -> None: ...
+    def begin(self) -> None: ...
+    def fail(self) -> None: ...
+
+
+class StartError(Exception):
+    """The server cannot start. The text is one line for the operator."""
+
+
+class LightstreamerService(MultiService):
+    """
+    Starts adapters, then opens the sockets; stops in the opposite order.
+
+    @ivar kernel: the engine.
+    @ivar ports: the open sockets, in the order of the configuration.
+    @ivar started: fires with C{None} when all sockets are open, and when the
+        start was given up; by then the process is on its way to its end.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        sets: Sequence[AdapterSet],
+        reactor: Any,
+        ending: IEnding,
+        log_observer: Callable[[], ILogObserver] | None = None,
+    ) -> None:
+        super().__init__()
+        self.setName("lsserver")
+        self.configuration = configuration
+        self.kernel = Kernel(configuration.engine, reactor)
+        self.ports: list[IListeningPort] = []
+        self.started: Deferred[None] = Deferred()
+        self._sets = sets
+        self._reactor = reactor
+        self._ending = ending
+        self._log_observer = log_observer
+        for adapter_set in sets:
+            self.kernel.add_adapter_set(adapter_set)
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Also gives the application of C{twistd} the log observer that obeys the levels."""
+        if self._log_observer is not None and isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, self._log_observer())
+        super().setServiceParent(parent)
+
+    def startService(self) -> None:
+        """Begin to start; L{started} tells the end of it."""
+        super().startService()
+        self._reactor.callWhenRunning(self._ending.watch_signals)
+        self.started = Deferred.fromCoroutine(self._start())
+        self.started.addErrback(self._start_failed)
+
+    async def _start(self) -> None:
+        log.info("{versions}", versions=versions())
+        await self.kernel.start()
+        for adapter_set in self._sets:
+            log.info("{set}", set=adapter_sets.described(adapter_set))
+        for server in self.configuration.general.listeners():
+            port = await self._listen(server)
+            self.ports.append(port)
+            log.info("{name} listening on {url}", name=server.name, url=url_of(port))
+
+    async def _listen(self, server: HttpServer) -> IListeningPort:
+        """
+        @raise StartError: the socket cannot be had.
+        """
+        site = make_site(
+            self.kernel,
+            self.configuration.transport,
+            server_name=server.name,
+            pages=pages_of(self.configuration.general.web_server),
+        )
+        try:
+            port: IListeningPort = await server.bind(self._reactor).listen(site)
+        except CannotListenError as error:
+            reason = getattr(error.socketError, "strerror", None) or error.socketError
+            raise StartError(f"cannot listen on {server.described()}: {reason}") from None
+        except (OSError, ListenerError) as error:
+            raise StartError(f"cannot listen on {server.described()}: {error}") from None
+        return port
+
+    def _start_failed(self, failure: Failure) -> None:
+        if failure.check(CancelledError):
+            return
+        if failure.check(StartError, LoadError, MetadataProviderError, DataProviderError):
+            self._give_up(failure.getErrorMessage())
+        else:
+            log.failure("the start failed", failure)
+            self._give_up("the server could not start because of the error above")
+
+    def _adapter_failed(self, exception: BaseException) -> None:
+        """An adapter called C{failure()}: the server is of no use without it (adapters-api.md 11)."""
+        self._give_up(f"an adapter gave up: {exception}")
+
+    def _give_up(self, line: str) -> None:
+        log.critical("{line}", line=line)
+        self._ending.fail()
+        self._reactor.callWhenRunning(self._stop_reactor)
+
+    def _stop_reactor(self) -> None:
+        if self._reactor.running:
+            self._reactor.stop()
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Stop listening, drop the connections of the sessions without a word, so
+        that their clients come back to the next server by themselves (tlcp.md
+        10.8), and stop the adapters. It ends in time even if an adapter does not.
+        """
+        self._ending.begin()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        self.started.cancel()
+        ports, self.ports = self.ports, []
+        await DeferredList([Deferred.fromCoroutine(_close(port)) for port in ports])
+        stopped = Deferred.fromCoroutine(self.kernel.stop())
+        try:
+            await stopped.addTimeout(ADAPTER_STOP_SECONDS, self._reactor)
+        except TimeoutError:
+            log.warn("adapters did not stop within {seconds:g} s", seconds=ADAPTER_STOP_SECONDS)
+        await super().stopService()
+
+
+async def _close(port: IListeningPort) -> None:
+    await port.stopListening()
+
+
+def pages_of(web_server: WebServer) -> Path | None:
+    """The folder to serve at C{/}, C{None} for none."""
+    if not web_server.enabled:
+        return None
+    return web_server.pages_dir or installed.pages()
+
+
+def makeService(options: Options) -> LightstreamerService:
+    """
+    What C{twistd} calls: load everything, so that what is wrong is told on the
+    terminal, in one line each, before there is a daemon.
+    """
+    from twisted.internet import reactor
+
+    general = options.configuration.general
+    problems = problems_of(general.listeners(), reactor)
+    sets: list[AdapterSet] = []
+    try:
+        sets = adapter_sets.load(general)
+    except ConfigError as wrong:
+        problems += wrong.problems
+    if problems:
+        refuse(problems)
+    if options["check"]:
+        print_summary(options.configuration, sets)
+        raise SystemExit(0)
+    decision = logs.predicate(general.log_level, general.log_config)
+    return LightstreamerService(
+        options.configuration,
+        sets,
+        reactor,
+        Ending(lambda line: log.critical("{line}", line=line)),
+        _observer_maker(options, decision),
+    )
+
+
+def _observer_maker(options: Options, decision: LogLevelFilterPredicate) -> Callable[[], ILogObserver]:
+    return lambda: logs.filtered_observer(options.parent or {}, decision)
+
+
+def print_summary(configuration: Configuration, sets: Sequence[AdapterSet]) -> None:
+    """What C{--check} says about a configuration that is fine."""
+    print(versions())
+    for adapter_set in sets:
+        print(adapter_sets.described(adapter_set))
+    for server in configuration.general.listeners():
+        print(f"listener {server.described()}")
+    print(f"pages {pages_of(configuration.general.web_server) or 'none'}")
+    print("the configuration is fine")
