@@ -29,8 +29,10 @@ class EngineSettings:
     max_polling_millis: int = 15_000
     max_idle_millis: int = 30_000
     min_interpoll_millis: int = 0
-    sync_millis: int = 15_000
+    sync_millis: int = 20_000
     max_buffer_size: int = 1_000
+    max_pending_notifications: int = 100_000
+    max_pending_messages: int = 1_000
     max_delay_millis: int = 0
     max_sessions: int | None = None
     delta_delivery: bool = True

@@ -1,0 +1,69 @@
+"""
+The bandwidth limit of one session (tlcp.md 8.5, adapters-api.md 6.1).
+
+A token bucket over the bytes of the stream. It belongs to the session, so the
+limit holds across the connections of polling.
+"""
+
+from __future__ import annotations
+
+import math
+
+BURST_SECONDS = 0.2
+"""How much of an unused limit may be spent at once."""
+
+MIN_BURST = 512.0
+"""Bytes. A very low limit still lets a line through at once."""
+
+
+class Bandwidth:
+    """
+    @ivar requested: what the client asked for, kbit/s.
+    @ivar allowed: what the Metadata Adapter allows, kbit/s.
+    """
+
+    __slots__ = ("_bytes_per_second", "_rest", "_since", "allowed", "requested")
+
+    def __init__(self, requested: float, allowed: float) -> None:
+        self.requested = requested
+        self.allowed = allowed
+        self._bytes_per_second = math.inf
+        self._rest = 0.0
+        self._since = 0.0
+        self._apply()
+
+    @property
+    def effective(self) -> float:
+        """kbit/s, the smaller of the two."""
+        return min(self.requested, self.allowed)
+
+    @property
+    def limited(self) -> bool:
+        """True if there is a limit at all."""
+        return self._bytes_per_second != math.inf
+
+    def request(self, kbps: float) -> None:
+        """The client changes its mind."""
+        self.requested = kbps
+        self._apply()
+
+    def _apply(self) -> None:
+        self._bytes_per_second = self.effective * 1000 / 8
+        self._rest = min(self._rest, self._burst)
+
+    @property
+    def _burst(self) -> float:
+        return max(self._bytes_per_second * BURST_SECONDS, MIN_BURST)
+
+    def wait(self, now: float) -> float:
+        """Seconds until something may be written; 0 = now."""
+        rate = self._bytes_per_second
+        if rate == math.inf:
+            return 0.0
+        self._rest = min(self._rest + (now - self._since) * rate, self._burst)
+        self._since = now
+        return 0.0 if self._rest > 0 else (1 - self._rest) / rate
+
+    def spend(self, size: int) -> None:
+        """C{size} bytes were written; the bucket may go below zero, and the next write waits for it."""
+        self._rest -= size

@@ -1,0 +1,251 @@
+"""
+One item of one Data Adapter: who is interested, whether the adapter is subscribed,
+the phase of its snapshot, and its state in the mode it has.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
+
+from lsserver.engine.gate import Gate, State
+from lsserver.engine.modes.base import Channel, Event
+from lsserver.engine.modes.command import CommandChannel
+from lsserver.engine.modes.distinct import DistinctChannel
+from lsserver.engine.modes.merge import MergeChannel
+from lsserver.engine.modes.raw import RawChannel
+from lsserver.engine.prefilter import Prefilter
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from lsserver.adapters.grants import ItemGrant
+    from lsserver.engine.dialect import IValueCodec
+    from lsserver.engine.feed import Feed
+    from lsserver.engine.slots.base import Slot
+
+CHANNELS: dict[str, type[Channel[Any]]] = {
+    "MERGE": MergeChannel,
+    "DISTINCT": DistinctChannel,
+    "COMMAND": CommandChannel,
+}
+
+
+class Item:
+    """
+    @ivar main: the item in the one mode of MERGE, DISTINCT and COMMAND that it has.
+    @ivar provisional: nobody has asked for that mode yet; it only keeps the state.
+    @ivar raw: the item in RAW, which can coexist with any mode.
+    @ivar in_snapshot: the adapter has a snapshot to give and has not completed it.
+    @ivar interest: subscriptions, enforcements and lingering ones.
+    """
+
+    _log = Logger(namespace="LightstreamerLogger.subscriptions")
+
+    def __init__(self, feed: Feed, name: str) -> None:
+        self.feed = feed
+        self.name = name
+        self.settings = feed.settings
+        self.flusher = feed.flusher
+        self.now = feed.wheel.now
+        self.interest = 0
+        self.enforcements = 0
+        self.in_snapshot = False
+        self.distinct_snapshot_length = 0
+        self.main: Channel[Any] | None = None
+        self.provisional = False
+        self.raw: RawChannel | None = None
+        self._prefilter: Prefilter | None = None
+        self._orders: dict[str, tuple[str, ...]] = {}
+        self._used: set[str] = set()
+        self._gate = Gate(self._subscribe, self._unsubscribe, self._released)
+        self.settled = self._gate.settled
+
+    # Interest
+
+    @property
+    def failed(self) -> bool:
+        """The adapter refused the subscription."""
+        return self._gate.state is State.FAILED
+
+    def may_be(self, mode: str) -> bool:
+        """An item is handled in one of MERGE, DISTINCT and COMMAND only (adapters-api.md 4.1)."""
+        return mode == "RAW" or self.main is None or self.provisional or self.main.mode == mode
+
+    def attach(self, slot: Slot, mode: str, fields: tuple[str, ...], codec: IValueCodec, grant: ItemGrant) -> None:
+        """A subscriber comes. The slot is in place before the adapter is asked, so that it misses nothing."""
+        if mode == "RAW":
+            if self.raw is None:
+                self.raw = RawChannel(self)
+            channel: Channel[Any] = self.raw
+        else:
+            channel = self.take_mode(mode, grant)
+            self.provisional = False
+        self.retain()
+        self._expect_snapshot()
+        channel.attach(slot, fields, codec)
+        self._gate.want(True)
+
+    def take_mode(self, mode: str, grant: ItemGrant) -> Channel[Any]:
+        """Fix the mode, which until now may have been a guess."""
+        if self.main is None or (self.provisional and self.main.mode != mode):
+            limit = self.settings.max_buffer_size
+            self.distinct_snapshot_length = max(0, min(grant.distinct_snapshot_length, limit))
+            self.main = CHANNELS[mode](self)
+            if grant.min_source_frequency > 0 and mode != "COMMAND":
+                self._prefilter = Prefilter(
+                    self.feed.wheel, grant.min_source_frequency, mode == "MERGE", self._publish_realtime
+                )
+        return self.main
+
+    def detach(self, slot: Slot, mode: str) -> None:
+        """A subscriber goes; its interest may linger, see L{release}."""
+        channel = self.raw if mode == "RAW" else self.main
+        if channel is not None:
+            channel.detach(slot)
+
+    def retain(self) -> None:
+        """One more reason to stay subscribed."""
+        self.interest += 1
+
+    def release(self, linger_seconds: float = 0.0) -> None:
+        """One reason less, now or a little later."""
+        if linger_seconds > 0:
+            self.feed.wheel.after(linger_seconds * 1000, self.release)
+            return
+        self.interest -= 1
+        if not self.interest:
+            self._gate.want(False)
+
+    def enforce(self) -> None:
+        """C{force_subscription}: subscribe even if no client is interested."""
+        self.enforcements += 1
+        self.retain()
+        self._expect_snapshot()
+        self._gate.want(True)
+
+    def _expect_snapshot(self) -> None:
+        """The first interest of all: the snapshot can only come from the adapter."""
+        if self._gate.state in (State.IDLE, State.UNSUBSCRIBING):
+            self.in_snapshot = True
+
+    # The adapter
+
+    async def _subscribe(self) -> None:
+        adapter = self.feed.adapter
+        try:
+            if self.main is None:
+                # Only RAW subscribers so far: keep the state for whoever comes later.
+                mode = await self.feed.metadata.fixed_mode(self.name, adapter.name)
+                if self.main is None and mode is not None:
+                    self.main = CHANNELS[mode](self)
+                    self.provisional = True
+            available = await adapter.issnapshot_available(self.name)
+            if not available:
+                self.end_snapshot(silently=True)
+            await adapter.subscribe(self.name)
+        except Exception as error:
+            self._log.error(
+                "item {item} of {adapter}: subscription failed: {error!r}",
+                item=self.name,
+                adapter=adapter.name,
+                error=error,
+            )
+            raise
+        self._log.info("item {item} of {adapter} subscribed", item=self.name, adapter=adapter.name)
+
+    async def _unsubscribe(self) -> None:
+        adapter = self.feed.adapter
+        self._reset()
+        try:
+            await adapter.unsubscribe(self.name)
+        except Exception as error:
+            self._log.error(
+                "item {item} of {adapter}: unsubscription failed: {error!r}",
+                item=self.name,
+                adapter=adapter.name,
+                error=error,
+            )
+        else:
+            self._log.info("item {item} of {adapter} unsubscribed", item=self.name, adapter=adapter.name)
+
+    def _reset(self) -> None:
+        """The state ends with the interest; whoever comes from now on belongs to the next subscription."""
+        self.main = self.raw = None
+        self.provisional = self.in_snapshot = False
+        self._orders.clear()
+        self._used.clear()
+        if self._prefilter is not None:
+            self._prefilter.clear()
+            self._prefilter = None
+
+    def _released(self) -> None:
+        """The adapter has let go of the item."""
+        self.feed.forget(self)
+
+    # Events
+
+    def update(self, event: Event, is_snapshot: bool) -> None:
+        """The adapter has news (adapters-api.md 14)."""
+        if not self._gate.open:
+            return
+        self._used.update(event)
+        if is_snapshot and self.in_snapshot:
+            if self.main is not None:
+                self.main.publish(event, True)
+                if self.main.mode == "MERGE":
+                    self.in_snapshot = False
+            return
+        # The first event that is not of the snapshot ends it.
+        self.end_snapshot()
+        if self.raw is not None and not is_snapshot:
+            self.raw.publish(event, False)
+        if self._prefilter is not None:
+            self._prefilter.offer(event)
+        elif self.main is not None:
+            self.main.publish(event, False)
+
+    def _publish_realtime(self, event: Event) -> None:
+        if self.main is not None:
+            self.main.publish(event, False)
+
+    def end_of_snapshot(self) -> None:
+        """The adapter says that its snapshot is complete."""
+        if self._gate.open:
+            self.end_snapshot()
+
+    def end_snapshot(self, silently: bool = False) -> None:
+        """
+        The snapshot is complete.
+
+        @param silently: there never was one to come, which in MERGE says nothing about the state.
+        """
+        if self.in_snapshot:
+            self.in_snapshot = False
+            if self.main is not None and not (silently and self.main.mode == "MERGE"):
+                self.main.end_of_snapshot()
+
+    def clear_snapshot(self) -> None:
+        """The adapter says that the state is empty."""
+        if self._gate.open:
+            if self._prefilter is not None:
+                self._prefilter.clear()
+            if self.main is not None:
+                self.main.clear()
+            self.in_snapshot = False
+
+    # Diffs
+
+    def declare_diff_order(self, orders: dict[str, tuple[str, ...]]) -> None:
+        """First declaration of a field wins; one that was used before keeps the default (adapters-api.md 19)."""
+        for field, order in orders.items():
+            if field not in self._orders and field not in self._used:
+                self._orders[field] = order
+        for channel in (self.main, self.raw):
+            if channel is not None:
+                channel.order_diffs()
+
+    def diff_order(self, field: str) -> tuple[str, ...]:
+        """The algorithms to try on a field, in order."""
+        return self._orders.get(field, self.settings.default_diff_order)

@@ -1,0 +1,291 @@
+"""
+The meeting point of clients and adapters: what a transport asks for ends here.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from lsserver.adapters.adapter_set import AdapterSet
+from lsserver.engine.admission import TEMPORARY, Admission, refuse
+from lsserver.engine.client import Client
+from lsserver.engine.connection import IStreamConnection
+from lsserver.engine.flusher import Flusher
+from lsserver.engine.hosting import HostedSet
+from lsserver.engine.refusal import Refusal
+from lsserver.engine.session import Session, Surroundings
+from lsserver.engine.settings import EngineSettings
+from lsserver.engine.wheel import Wheel
+from lsserver.tlcp.codes import ControlCode, SessionCode
+from lsserver.tlcp.requests import (
+    BindSession,
+    Constrain,
+    ControlRequest,
+    CreateSession,
+    Destroy,
+    ForceRebind,
+    Heartbeat,
+    Message,
+    PushRequest,
+    Reconfigure,
+    Subscribe,
+    Unsubscribe,
+)
+
+
+class Kernel:
+    """
+    @param failed: called when an adapter is beyond repair and the server should stop.
+    @ivar sessions: by id.
+    """
+
+    _log = Logger(namespace="LightstreamerLogger.kernel")
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        clock: IReactorTime,
+        failed: Callable[[BaseException], None] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.sessions: dict[str, Session] = {}
+        self.adapter_sets: dict[str, HostedSet] = {}
+        self._clock = clock
+        self._wheel = Wheel(clock)
+        self._flusher = Flusher(clock, settings.max_delay_millis)
+        self._failed = failed
+        self._creating = 0
+        self._closing: set[Session] = set()
+        self._around = Surroundings(settings, self._wheel, self._flusher, self._forget, self._later)
+
+    # Life
+
+    def add_adapter_set(self, adapter_set: AdapterSet) -> HostedSet:
+        """
+        Host an adapter set.
+
+        @raise ValueError: its id is taken.
+        """
+        if adapter_set.id in self.adapter_sets:
+            raise ValueError(f"adapter set {adapter_set.id} is defined twice")
+        hosted = HostedSet(
+            adapter_set, self.settings, self._wheel, self._flusher, self.sessions.get, self._adapter_failed
+        )
+        self.adapter_sets[adapter_set.id] = hosted
+        return hosted
+
+    async def start(self) -> None:
+        """Initialise all adapters; the first failure is raised."""
+        starting = [Deferred.fromCoroutine(hosted.start()) for hosted in self.adapter_sets.values()]
+        results = await DeferredList(starting, consumeErrors=True)
+        for success, result in results:
+            if not success:
+                result.raiseException()  # type: ignore[attr-defined]
+
+    async def stop(self) -> None:
+        """
+        Close all sessions without a word, which makes clients come back to a
+        restarted server by themselves (tlcp.md 10.8), then stop the adapters.
+        """
+        for session in list(self.sessions.values()):
+            session.vanish("server stops")
+        await DeferredList([session.over for session in self._closing])
+        await DeferredList([Deferred.fromCoroutine(hosted.adapter_set.stop()) for hosted in self.adapter_sets.values()])
+
+    def _adapter_failed(self, exception: BaseException) -> None:
+        self._log.critical("an adapter has failed: {error!r}", error=exception)
+        if self._failed is not None:
+            self._failed(exception)
+
+    def _later(self, call: Callable[[], None]) -> None:
+        """After the answer to the request that is being executed."""
+        self._clock.callLater(0, call)
+
+    def _forget(self, session: Session) -> None:
+        if self.sessions.pop(session.id, None) is not None:
+            self._closing.add(session)
+            session.over.addCallback(lambda _: self._closing.discard(session))
+
+    def _new_id(self) -> str:
+        # The only credential on later requests, so it must not be guessed.
+        return f"S{secrets.token_hex(10)}T{int(self._clock.seconds() * 1000)}"
+
+    # Sessions
+
+    def create_session(
+        self, request: CreateSession, connection: IStreamConnection, client: Client
+    ) -> Deferred[Session | None]:
+        """
+        Create a session and bind it to C{connection}, or refuse on it. Fires with
+        C{None} if refused. Cancel the result when the client goes away.
+        """
+        admissions: list[Admission] = []
+        result: Deferred[Session | None] = Deferred(lambda _: self._abandon(admissions))
+        running = Deferred.fromCoroutine(self._create(request, connection, client, admissions))
+        running.addBoth(lambda outcome: result.callback(outcome) if not result.called else None)
+        return result
+
+    def _abandon(self, admissions: list[Admission]) -> None:
+        for admission in admissions:
+            admission.abandon()
+
+    async def _create(
+        self,
+        request: CreateSession,
+        connection: IStreamConnection,
+        client: Client,
+        admissions: list[Admission],
+    ) -> Session | None:
+        self._creating += 1
+        try:
+            hosted = self._admit(request, client)
+            admission = Admission(
+                self._around, hosted, request, client, self._new_id, self.sessions.get, self._run_combo
+            )
+            admissions.append(admission)
+            session = await admission.run()
+            if session is None:
+                return None
+            self._log.info(
+                "session {session} of {user!r} created from {ip} in {set}, {version}",
+                session=session.id,
+                user=request.user,
+                ip=client.remote_ip,
+                set=hosted.id,
+                version=client.dialect.version,
+            )
+            self._replace(request, session)
+            self.sessions[session.id] = session
+            session.bind_first(connection, request, client)
+            return session
+        except Refusal as refusal:
+            self._refuse(connection, client, refusal)
+            return None
+        except Exception:
+            self._log.failure("creation of a session failed")
+            self._refuse(connection, client, refuse(SessionCode.INTERNAL_ERROR))
+            return None
+        finally:
+            self._creating -= 1
+
+    def _admit(self, request: CreateSession, client: Client) -> HostedSet:
+        """The checks that need no adapter."""
+        if client.control_only:
+            raise refuse(SessionCode.NOT_ALLOWED_ON_PORT)
+        hosted = self.adapter_sets.get(request.adapter_set)
+        if hosted is None:
+            raise refuse(SessionCode.ADAPTER_SET_NOT_AVAILABLE)
+        limit = self.settings.max_sessions
+        if limit is not None and len(self.sessions) + self._creating > limit:
+            raise refuse(SessionCode.SESSION_COUNT)
+        return hosted
+
+    def _refuse(self, connection: IStreamConnection, client: Client, refusal: Refusal) -> None:
+        if refusal.code in TEMPORARY and not client.dialect.temporary_refusals:
+            # Such a client takes the code for final, but comes back after a broken connection.
+            connection.abort()
+        else:
+            connection.refuse(client.dialect.conerr(refusal.code, refusal.text))
+
+    def _replace(self, request: CreateSession, session: Session) -> None:
+        """C{LS_old_session}: the client has given that one up."""
+        old = self.sessions.get(request.old_session) if request.old_session else None
+        if old is not None and old.user == session.user and old.hosted is session.hosted:
+            old.vanish(f"replaced by {session.id}")
+
+    async def _run_combo(self, session: Session, request: CreateSession) -> None:
+        for control in request.combo:
+            if isinstance(control, Message):
+                session.send_message(control)
+            else:
+                await self._perform(control, session)
+
+    def bind_session(
+        self, request: BindSession, connection: IStreamConnection, client: Client, implicit: Session | None = None
+    ) -> Session | None:
+        """Bind a session to C{connection}, or refuse on it and return C{None}."""
+        session = self._find(request, implicit)
+        dialect = client.dialect
+        if session is None:
+            code = SessionCode.SESSION_NOT_FOUND
+        elif session.dialect.values is not dialect.values:
+            code = SessionCode.INCOMPATIBLE_PROTOCOL
+        else:
+            return session if session.bind(connection, request, client) else None
+        connection.refuse(dialect.conerr(code, code.text))
+        return None
+
+    def _find(self, request: BindSession | ControlRequest | Heartbeat, implicit: Session | None) -> Session | None:
+        if request.session is not None:
+            return self.sessions.get(request.session)
+        return implicit if implicit is not None and implicit.id in self.sessions else None
+
+    # Requests
+
+    def heartbeat(self, request: Heartbeat, implicit: Session | None = None) -> None:
+        """The client is alive; an unknown session is no error."""
+        session = self._find(request, implicit)
+        if session is not None:
+            session.touch()
+
+    def control(self, request: ControlRequest, client: Client, implicit: Session | None = None) -> Deferred[bytes]:
+        """
+        Execute a request. Fires with the response line, or with nothing where the
+        client wants none; never fails.
+        """
+        return Deferred.fromCoroutine(self._control(request, client, implicit))
+
+    async def _control(self, request: ControlRequest, client: Client, implicit: Session | None) -> bytes:
+        dialect = client.dialect
+        try:
+            session = self._find(request, implicit)
+            if session is None:
+                raise Refusal(ControlCode.SESSION_NOT_FOUND, ControlCode.SESSION_NOT_FOUND.text)
+            if session.dialect.values is not dialect.values:
+                code = ControlCode.INCOMPATIBLE_PROTOCOL
+                raise Refusal(code, code.text)
+            session.touch()
+            await self._perform(request, session)
+        except Refusal as refusal:
+            return dialect.reqerr(request.req_id, refusal.code, refusal.text)
+        except Exception:
+            self._log.failure("request {request} failed", request=request)
+            code = ControlCode.INTERNAL_ERROR
+            return dialect.reqerr(request.req_id, code, code.text)
+        return dialect.reqok(request.req_id) if request.ack else b""
+
+    async def _perform(self, request: ControlRequest, session: Session) -> None:
+        match request:
+            case Subscribe():
+                await session.subscribe(request)
+            case Unsubscribe():
+                await session.unsubscribe(request.sub_id)
+            case Message():
+                session.send_message(request)
+            case Reconfigure():
+                session.reconfigure(request.sub_id, request.requested_max_frequency)
+            case Constrain():
+                session.constrain(request.requested_max_bandwidth)
+            case ForceRebind():
+                session.force_rebind(request.close_socket)
+            case Destroy():
+                code, text = destroy_cause(request)
+                session.destroy(code, text, request.close_socket)
+            case PushRequest():
+                code = ControlCode.PUSH_DISABLED
+                raise Refusal(code, code.text)
+            case _:
+                raise Refusal(ControlCode.MALFORMED_REQUEST, ControlCode.MALFORMED_REQUEST.text)
+
+
+def destroy_cause(request: Destroy) -> tuple[int, str]:
+    """What C{END} says after a C{destroy} (tlcp.md 5.7)."""
+    if request.cause_code is None:
+        return SessionCode.DESTROYED_BY_CLIENT, SessionCode.DESTROYED_BY_CLIENT.text
+    text = request.cause_message if request.cause_message is not None else "null"
+    return min(request.cause_code, 0), text

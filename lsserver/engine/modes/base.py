@@ -1,0 +1,66 @@
+"""What the four modes have in common: the views of an item, by schema and value codec."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from lsserver.engine.slots.base import Slot
+from lsserver.engine.view import Value, View
+
+if TYPE_CHECKING:
+    from lsserver.engine.dialect import IValueCodec
+    from lsserver.engine.item import Item
+
+V = TypeVar("V", bound="View[Slot]")
+S = TypeVar("S", bound="Slot")
+
+Event = Mapping[str, Value]
+
+
+class Channel(Generic[V]):
+    """One item in one mode."""
+
+    mode: str
+
+    def __init__(self, item: Item) -> None:
+        self.item = item
+        self.views: dict[tuple[tuple[str, ...], int], V] = {}
+
+    def view(self, fields: tuple[str, ...], codec: IValueCodec) -> V:
+        """The view of a schema, made if need be."""
+        key = (fields, id(codec))
+        view = self.views.get(key)
+        if view is None:
+            view = self.views[key] = self.make_view(fields, codec)
+        return view
+
+    def make_view(self, fields: tuple[str, ...], codec: IValueCodec) -> V:
+        """A new view that shows the state as it is."""
+        raise NotImplementedError
+
+    def attach(self, slot: Slot, fields: tuple[str, ...], codec: IValueCodec) -> None:
+        """A subscriber comes."""
+        raise NotImplementedError
+
+    def detach(self, slot: Slot) -> None:
+        """A subscriber goes."""
+        view = slot.view
+        view.detach(slot)
+        if view.empty:
+            self.views.pop((view.fields, id(view.codec)), None)
+
+    def publish(self, event: Event, is_snapshot: bool) -> None:
+        """An event; C{is_snapshot} only while a snapshot is expected."""
+        raise NotImplementedError
+
+    def end_of_snapshot(self) -> None:
+        """The snapshot is complete."""
+
+    def clear(self) -> None:
+        """C{clear_snapshot} of the Data Adapter."""
+
+    def order_diffs(self) -> None:
+        """The item has learned more about the diff algorithms of its fields."""
+        for view in self.views.values():
+            view.order_diffs()

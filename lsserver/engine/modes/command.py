@@ -1,0 +1,161 @@
+"""COMMAND: a table of rows; an event adds, updates or deletes the row of its key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
+
+from lsserver.engine.modes.base import Channel, Event
+from lsserver.engine.slots.command import ADD, DELETE, UPDATE, CommandSlot
+from lsserver.engine.slots.queue import QueueSlot
+from lsserver.engine.update import Update
+from lsserver.engine.view import Value, View
+
+if TYPE_CHECKING:
+    from lsserver.engine.dialect import IValueCodec
+    from lsserver.engine.item import Item
+    from lsserver.engine.slots.base import Slot
+
+KEY = "key"
+COMMAND = "command"
+DELETE_ALL = "DELETEALL"
+"""What selectors and customizers are shown when the table is cleared."""
+
+
+def text(value: Value) -> str | None:
+    """C{key} and C{command} are text; bytes are taken as ISO-8859-1."""
+    return value.decode("iso-8859-1") if isinstance(value, bytes) else value
+
+
+class CommandView(View["Slot"]):
+    """
+    @ivar rows: the ADD of each key, for newcomers; made when somebody needs it.
+    """
+
+    def __init__(self, item: Item, fields: tuple[str, ...], codec: IValueCodec) -> None:
+        super().__init__(item, fields, codec)
+        self.command_position = fields.index(COMMAND)
+        self.rows: dict[str, Update] = {}
+        self._tokens = {command: codec.token(command) for command in (ADD, UPDATE, DELETE)}
+
+    def order_diffs(self) -> None:
+        """Never on key and command (tlcp.md 7.4)."""
+        super().order_diffs()
+        if self._orders is not None:
+            self._orders = tuple(
+                () if field in (KEY, COMMAND) else order for field, order in zip(self.fields, self._orders, strict=True)
+            )
+
+    def make(self, values: Event, key: str, command: str) -> Update:
+        """A row under a command, whatever the values say."""
+        return Update(self.vector({**values, KEY: key, COMMAND: command}), key, command)
+
+    def variant(self, update: Update, command: str) -> Update:
+        """The same row under another command."""
+        return update.variant(command, self._tokens[command], self.command_position)
+
+
+class CommandChannel(Channel[CommandView]):
+    """
+    @ivar table: the fields of each active key.
+    """
+
+    mode = "COMMAND"
+    _log = Logger(namespace="LightstreamerLogger.preprocessor")
+
+    def __init__(self, item: Item) -> None:
+        super().__init__(item)
+        self.table: dict[str, dict[str, Value]] = {}
+
+    def make_view(self, fields: tuple[str, ...], codec: IValueCodec) -> CommandView:
+        return CommandView(self.item, fields, codec)
+
+    def attach(self, slot: Slot, fields: tuple[str, ...], codec: IValueCodec) -> None:
+        view = self.view(fields, codec)
+        slot.view = view
+        view.attach(slot)
+        if not slot.wants_snapshot:
+            slot.ready = True
+        elif not self.item.in_snapshot:
+            self._start(view, slot)
+
+    def _start(self, view: CommandView, slot: Slot) -> None:
+        snapshot: list[Update | bytes] = []
+        for key, values in self.table.items():
+            if slot.hooks is None:
+                update = view.rows.get(key)
+                if update is None:
+                    update = view.rows[key] = view.make(values, key, ADD)
+                snapshot.append(update)
+            else:
+                seen = slot.hooks.apply({**values, KEY: key, COMMAND: ADD}, True)
+                if seen is not None:
+                    snapshot.append(view.make(seen, key, ADD))
+        slot.start([*snapshot, slot.end_of_snapshot()])
+
+    def publish(self, event: Event, is_snapshot: bool) -> None:
+        key = text(event.get(KEY))
+        command = text(event.get(COMMAND))
+        if key is None or command not in (ADD, UPDATE, DELETE):
+            self._log.warn(
+                "item {item}: event dropped, key {key!r} command {command!r}",
+                item=self.item.name,
+                key=key,
+                command=command,
+            )
+            return
+        known = self.table.get(key)
+        if command == DELETE:
+            if known is None:
+                return
+            del self.table[key]
+            values: dict[str, Value] = {}
+        elif command == UPDATE and known is not None:
+            known.update(event)
+            values = known
+        else:
+            # ADD on an active key is an UPDATE whose missing fields are null;
+            # UPDATE on an unknown one is an ADD.
+            command = ADD if known is None else UPDATE
+            values = self.table[key] = dict(event)
+        for view in self.views.values():
+            view.rows.pop(key, None)
+            if not is_snapshot:
+                self._publish(view, values, event, key, command)
+
+    def _publish(self, view: CommandView, values: Event, event: Event, key: str, command: str) -> None:
+        now = self.item.now()
+        if view.slots:
+            update = view.make(values, key, command)
+            for slot in view.slots:
+                assert isinstance(slot, CommandSlot | QueueSlot)
+                slot.push(update, now)
+        for slot in view.private:
+            assert isinstance(slot, CommandSlot | QueueSlot) and slot.hooks is not None
+            # Hooks may see what an adapter says of a row that it deletes; clients get nulls.
+            state = event if command == DELETE else values
+            seen = slot.hooks.apply({**state, KEY: key, COMMAND: command}, False)
+            if seen is None:
+                slot.filtered += 1
+            else:
+                slot.push(view.make({} if command == DELETE else seen, key, command), now)
+
+    def end_of_snapshot(self) -> None:
+        """Those who waited for the snapshot get it."""
+        for view in self.views.values():
+            for slot in view.all_slots():
+                if not slot.ready:
+                    self._start(view, slot)
+
+    def clear(self) -> None:
+        """All keys are gone; clients get one C{CS} rather than a DELETE for each."""
+        self.table.clear()
+        self.item.end_snapshot()
+        for view in self.views.values():
+            view.rows.clear()
+            for slot in view.all_slots():
+                assert isinstance(slot, CommandSlot | QueueSlot)
+                if slot.hooks is not None:
+                    slot.hooks.apply({KEY: None, COMMAND: DELETE_ALL}, False)
+                slot.clear(slot.cleared())

@@ -1,0 +1,220 @@
+"""MERGE: one record; an event says which of its fields have changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lsserver.engine.modes.base import Channel, Event
+from lsserver.engine.slots.merge import MergeSlot
+from lsserver.engine.slots.queue import QueueSlot
+from lsserver.engine.update import Update
+from lsserver.engine.view import Value, View
+
+if TYPE_CHECKING:
+    from lsserver.engine.dialect import IValueCodec
+    from lsserver.engine.item import Item
+    from lsserver.engine.slots.base import Slot
+
+
+class MergeView(View["Slot"]):
+    """
+    @ivar current: the state as an update, C{None} as long as nothing is known.
+    @ivar free: slots in step without a frequency limit; C{limited}: with one;
+        C{queued}: those that want every step (unfiltered, larger buffers).
+    @ivar fresh: slots that got nothing yet and asked for no snapshot: the next
+        event about one of their fields starts them, changed or not.
+    @ivar steps: updates so far, for statistics.
+    """
+
+    def __init__(self, item: Item, fields: tuple[str, ...], codec: IValueCodec) -> None:
+        super().__init__(item, fields, codec)
+        self.current: Update | None = None
+        self.steps = 0
+        self.free: dict[MergeSlot, None] = {}
+        self.limited: dict[MergeSlot, None] = {}
+        self.queued: dict[QueueSlot, None] = {}
+        self.fresh: dict[Slot, None] = {}
+        self._positions: dict[str, list[int]] = {}
+        for position, field in enumerate(fields):
+            self._positions.setdefault(field, []).append(position)
+
+    def attach(self, slot: Slot) -> None:
+        """A slot without a state of its own yet."""
+        super().attach(slot)
+        if isinstance(slot, MergeSlot):
+            slot.joined = self.steps
+        if slot.hooks is not None:
+            return
+        if slot.wants_snapshot:
+            self._enter(slot)
+        else:
+            self.fresh[slot] = None
+
+    def _enter(self, slot: Slot) -> None:
+        slot.ready = True
+        if isinstance(slot, MergeSlot):
+            self.sort(slot)
+        elif isinstance(slot, QueueSlot):
+            self.queued[slot] = None
+
+    def sort(self, slot: MergeSlot) -> None:
+        """Put a slot where its frequency limit wants it."""
+        if slot.ready:
+            self.free.pop(slot, None)
+            self.limited.pop(slot, None)
+            (self.limited if slot.period else self.free)[slot] = None
+
+    def detach(self, slot: Slot) -> None:
+        """Harmless if the slot is not there."""
+        super().detach(slot)
+        for slots in (self.free, self.limited, self.queued, self.fresh):
+            slots.pop(slot, None)  # type: ignore[call-overload]
+
+    def step(self, event: Event, is_snapshot: bool) -> None:
+        """Go on to the state after C{event}, and let everybody know who is in step."""
+        vector = self.current.vector if self.current is not None else None
+        changed = self._changed(event, vector)
+        if changed is None:
+            return
+        if vector is None:
+            self.current = Update(self.vector(event))
+        elif changed:
+            after = list(vector)
+            for position, token in changed:
+                after[position] = token
+            self.current = Update(tuple(after))
+        if changed or vector is None:
+            self.steps += 1
+            self._tell()
+        if self.queued:
+            self._tell_queues()
+        if self.fresh and not is_snapshot:
+            self._tell_fresh()
+
+    def _changed(self, event: Event, vector: tuple[bytes, ...] | None) -> list[tuple[int, bytes]] | None:
+        """Positions and tokens that the event changes; C{None} if it is about none of our fields."""
+        token = self.codec.token
+        positions = self._positions
+        touched = False
+        changed = []
+        for name, value in event.items():
+            places = positions.get(name)
+            if places is not None:
+                touched = True
+                encoded = token(value)
+                for place in places:
+                    if vector is None or vector[place] != encoded:
+                        changed.append((place, encoded))
+        return changed if touched or vector is None else None
+
+    def _tell(self) -> None:
+        flusher = self.item.flusher
+        dirty = flusher.dirty
+        for slot in self.free:
+            if not slot.pending:
+                slot.pending = True
+                stream = slot.stream
+                stream.pending.append(slot)
+                if not stream.dirty:
+                    stream.dirty = True
+                    dirty.append(stream)
+        if dirty:
+            flusher.schedule()
+        if self.limited:
+            now = self.item.now()
+            for slot in self.limited:
+                slot.offer(now)
+
+    def _tell_queues(self) -> None:
+        """Those that want an update whether or not it changes anything."""
+        assert self.current is not None
+        now = self.item.now()
+        for slot in self.queued:
+            slot.push(self.current, now)
+
+    def _tell_fresh(self) -> None:
+        assert self.current is not None
+        now = self.item.now()
+        fresh, self.fresh = self.fresh, {}
+        for slot in fresh:
+            self._enter(slot)
+            if isinstance(slot, QueueSlot):
+                slot.push(self.current, now)
+            else:
+                slot.mark()
+
+
+class MergeChannel(Channel[MergeView]):
+    """
+    @ivar values: the fields as last reported; C{known} is False as long as
+        nothing was reported at all.
+    """
+
+    mode = "MERGE"
+
+    def __init__(self, item: Item) -> None:
+        super().__init__(item)
+        self.values: dict[str, Value] = {}
+        self.known = False
+
+    def make_view(self, fields: tuple[str, ...], codec: IValueCodec) -> MergeView:
+        view = MergeView(self.item, fields, codec)
+        if self.known:
+            view.current = Update(view.vector(self.values))
+        return view
+
+    def attach(self, slot: Slot, fields: tuple[str, ...], codec: IValueCodec) -> None:
+        view = self.view(fields, codec)
+        slot.view = view
+        view.attach(slot)
+        if slot.wants_snapshot and self.known and not self.item.in_snapshot:
+            self._start(view, slot)
+
+    def _start(self, view: MergeView, slot: Slot) -> None:
+        if slot.hooks is not None:
+            values = slot.hooks.apply(self.values, True)
+            if values is not None:
+                slot.ready = True
+                slot.start([Update(view.vector(values))])
+        elif isinstance(slot, QueueSlot):
+            assert view.current is not None
+            slot.start([view.current])
+        else:
+            slot.mark()
+
+    def publish(self, event: Event, is_snapshot: bool) -> None:
+        self.values.update(event)
+        self.known = True
+        for view in self.views.values():
+            view.step(event, is_snapshot)
+            if view.private:
+                self._publish_private(view, is_snapshot)
+
+    def _publish_private(self, view: MergeView, is_snapshot: bool) -> None:
+        now = self.item.now()
+        for slot in view.private:
+            if is_snapshot and not slot.wants_snapshot:
+                continue
+            assert slot.hooks is not None and isinstance(slot, QueueSlot)
+            values = slot.hooks.apply(self.values, is_snapshot)
+            if values is None:
+                slot.filtered += 1
+            else:
+                slot.push(Update(view.vector(values)), now)
+
+    def end_of_snapshot(self) -> None:
+        """An empty snapshot is one of nulls, for those who asked for one."""
+        if not self.known:
+            self.known = True
+            for view in self.views.values():
+                view.current = Update(view.vector({}))
+                for slot in view.all_slots():
+                    if slot.wants_snapshot:
+                        self._start(view, slot)
+
+    def clear(self) -> None:
+        """All fields become null, which is an update like any other."""
+        names: dict[str, Value] = dict.fromkeys(self.values)
+        for view in self.views.values():
+            names.update(dict.fromkeys(view.fields))
+        self.publish(names, False)

@@ -1,0 +1,64 @@
+"""
+The log of data notifications already sent, for session recovery (tlcp.md 10.5).
+
+It refers to the very bytes that were sent, which sessions share, and replays
+them unchanged: encoding again from the state of the items would be wrong, since
+"unchanged" and diffs depend on what the client was sent before.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+
+class RecoveryLog:
+    """
+    @ivar sent: data notifications written since the session began, the
+        progressive number of the newest.
+    @ivar limit: bytes to keep at most, or -1.
+    """
+
+    __slots__ = ("_lines", "_size", "limit", "sent")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.sent = 0
+        self._lines: deque[bytes] = deque()
+        self._size = 0
+
+    @property
+    def oldest(self) -> int:
+        """The smallest count from which a client can still be brought up to date."""
+        return self.sent - len(self._lines)
+
+    def append(self, lines: Sequence[bytes]) -> None:
+        """Remember lines in the order in which they were written."""
+        self.sent += len(lines)
+        if self.limit == 0:
+            self._lines.clear()
+            return
+        self._lines.extend(lines)
+        size = self._size
+        for line in lines:
+            size += len(line)
+        self._size = size
+        if size > self.limit >= 0:
+            self._trim()
+
+    def _trim(self) -> None:
+        lines = self._lines
+        while lines and self._size > self.limit:
+            self._size -= len(lines.popleft())
+
+    def received(self) -> None:
+        """The client has proved that it got everything: nothing needs to be kept."""
+        self._lines.clear()
+        self._size = 0
+
+    def replay(self, count: int) -> list[bytes] | None:
+        """What a client that has processed C{count} notifications misses; C{None} if it is not kept, or C{count} is impossible."""
+        if not self.oldest <= count <= self.sent:
+            return None
+        skip = count - self.oldest
+        return [line for number, line in enumerate(self._lines) if number >= skip]

@@ -1,0 +1,374 @@
+"""
+A session: from the creation to the close, on whatever connections (tlcp.md 10).
+
+C{state → event → state}; what is written to the client is in brackets:
+
+=======  ===========================================  =======
+BOUND    poll answered, response full, forced rebind  UNBOUND  [LOOP]
+BOUND    connection lost, recovery possible           UNBOUND
+BOUND    bind from elsewhere                          BOUND    [new connection only]
+UNBOUND  bind                                         BOUND    [CONOK …]
+UNBOUND  nobody came back in time                     CLOSED
+any      destroy, adapter, conflict, duration         CLOSED   [END, if bound]
+any      recovery impossible                          CLOSED   [CONERR 4, to who asked]
+any      server stops                                 CLOSED   [nothing: clients come back]
+=======  ===========================================  =======
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from lsserver.engine.bandwidth import Bandwidth
+from lsserver.engine.binding import Binding
+from lsserver.engine.client import Client
+from lsserver.engine.connection import IStreamConnection
+from lsserver.engine.heading import Heading
+from lsserver.engine.messages import Messages
+from lsserver.engine.refusal import Refusal
+from lsserver.engine.stream import Stream
+from lsserver.engine.subscribing import prepare
+from lsserver.engine.tables import TableNotifications
+from lsserver.engine.view import diffs_code
+from lsserver.tlcp.codes import ControlCode, SessionCode
+from lsserver.tlcp.requests import BindSession, CreateSession, Message, Subscribe
+
+if TYPE_CHECKING:
+    from lsserver.engine.flusher import Flusher
+    from lsserver.engine.hosting import HostedSet
+    from lsserver.engine.settings import EngineSettings
+    from lsserver.engine.subscription import Subscription
+    from lsserver.engine.wheel import Timer, Wheel
+
+MAX_DELETED = 1_000
+"""Ids of closed subscriptions that are remembered, to tell a late C{add} from a new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every session of a server shares."""
+
+    settings: EngineSettings
+    wheel: Wheel
+    flusher: Flusher
+    forget: Callable[[Session], None]
+    later: Callable[[Callable[[], None]], None]
+
+
+class Session:
+    """
+    @ivar user: as the client sent it; C{None} = anonymous.
+    @ivar wants_tables: the Metadata Adapter wants to know of this user's subscriptions.
+    @ivar over: fires once C{notify_session_close} has returned.
+    """
+
+    _log = Logger(namespace="LightstreamerLogger.requests")
+
+    def __init__(
+        self,
+        around: Surroundings,
+        hosted: HostedSet,
+        session_id: str,
+        request: CreateSession,
+        client: Client,
+        allowed_bandwidth: float,
+        wants_tables: bool,
+    ) -> None:
+        self.id = session_id
+        self.hosted = hosted
+        self.user = request.user
+        self.dialect = client.dialect
+        self.settings = around.settings
+        self.wants_tables = wants_tables
+        self.diffs = diffs_code(request.supported_diffs) if client.dialect.diffs else 0
+        self.bandwidth = Bandwidth(request.requested_max_bandwidth, allowed_bandwidth)
+        self.stream = Stream(
+            session_id, client.dialect, around.settings, around.wheel, around.flusher, self.bandwidth, self
+        )
+        self.tables = TableNotifications(hosted.metadata, request.user, session_id, hosted.sequentialize)
+        self.subscriptions: dict[int, Subscription] = {}
+        self.closed = False
+        self.over: Deferred[None] = Deferred()
+        self.notify = self.stream.notify
+        self._around = around
+        self._wheel = around.wheel
+        self._heading = Heading(self, request.connection.reduce_head)
+        self._messages = Messages(
+            self, around.wheel, around.settings.missing_message_timeout_millis, around.settings.max_pending_messages
+        )
+        self._activating: dict[int, list[Deferred[Refusal | None]]] = {}
+        self._deleted: deque[int] = deque(maxlen=MAX_DELETED)
+        self._expiry: Timer | None = None
+        self._duration: Timer | None = None
+        self._unbound_at = around.wheel.now()
+
+    # Connections
+
+    def bind_first(self, connection: IStreamConnection, request: CreateSession, client: Client) -> None:
+        """Answer the creation."""
+        self._bind(connection, request, client, [], None)
+
+    def bind(self, connection: IStreamConnection, request: BindSession, client: Client) -> bool:
+        """
+        Answer a bind, with the replay if it is a recovery (tlcp.md 10.5).
+
+        @return: False if the session could not be recovered: it is closed then.
+        """
+        replay: list[bytes] = []
+        if request.recovery_from is None:
+            # What was sent on earlier connections has been received.
+            self.stream.log.received()
+        else:
+            missing = self.stream.log.replay(request.recovery_from) if self._recoverable else None
+            if missing is None:
+                code = SessionCode.RECOVERY_IMPOSSIBLE
+                connection.refuse(self.dialect.conerr(code, code.text))
+                self.vanish("recovery impossible")
+                return False
+            replay = missing
+        if request.requested_max_bandwidth is not None:
+            self.bandwidth.request(request.requested_max_bandwidth)
+        self._bind(connection, request, client, replay, request.recovery_from)
+        return True
+
+    @property
+    def _recoverable(self) -> bool:
+        return self.dialect.recovery and self.settings.session_recovery_millis > 0
+
+    def _bind(
+        self,
+        connection: IStreamConnection,
+        request: CreateSession | BindSession,
+        client: Client,
+        replay: list[bytes],
+        recovery_from: int | None,
+    ) -> None:
+        old = self.stream.unbind()
+        if old is not None:
+            # Takeover: the losing connection gets nothing more, not even END (tlcp.md 10.6).
+            old.connection.abort()
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+        binding = Binding(self.stream, connection, request.connection, self.settings, self._wheel)
+        head = self._heading.lines(
+            binding,
+            client,
+            created=isinstance(request, CreateSession),
+            reduced=request.connection.reduce_head,
+            recovery_from=recovery_from,
+        )
+        self.stream.bind(binding, head, replay)
+
+    def stream_bound(self, connection: IStreamConnection) -> bool:
+        """Whether the session writes to that connection."""
+        binding = self.stream.binding
+        return binding is not None and binding.connection is connection
+
+    def stream_writable(self, connection: IStreamConnection) -> None:
+        """What was written earlier has reached the socket."""
+        if self.stream_bound(connection) and self.stream.pending:
+            self.stream.schedule()
+
+    def stream_lost(self, connection: IStreamConnection) -> None:
+        """The connection broke without a word."""
+        if not self.stream_bound(connection):
+            return
+        self.stream.unbind()
+        if self._recoverable:
+            self.unbound(self.settings.session_recovery_millis)
+        else:
+            self.vanish("connection lost")
+
+    def unbound(self, grace_millis: float) -> None:
+        """No connection: wait for the next one."""
+        self._unbound_at = self._wheel.now()
+        if not self.closed:
+            self._expiry = self._wheel.after(grace_millis, self.vanish, "not bound again in time")
+
+    def touch(self) -> None:
+        """A request that refers to the session has come (tlcp.md 10.7)."""
+        if self.stream.binding is not None:
+            self.stream.binding.last_request = self._wheel.now()
+
+    # Control requests
+
+    async def subscribe(self, request: Subscribe) -> None:
+        """
+        C{add}. One that is repeated is answered as the first one was.
+
+        @raise Refusal: see L{prepare}.
+        """
+        sub_id = request.sub_id
+        if sub_id in self.subscriptions:
+            return
+        if sub_id in self._activating:
+            refusal = await self._activated(sub_id)
+            if refusal is not None:
+                raise refusal
+            return
+        if sub_id in self._deleted:
+            raise Refusal(ControlCode.SUBSCRIPTION_NOT_FOUND, ControlCode.SUBSCRIPTION_NOT_FOUND.text)
+        self._activating[sub_id] = []
+        outcome: Refusal | None = None
+        try:
+            subscription = await prepare(self, request)
+            if self.closed:
+                self._tell_closed(subscription)
+                raise Refusal(ControlCode.SESSION_NOT_FOUND, ControlCode.SESSION_NOT_FOUND.text)
+            self.subscriptions[sub_id] = subscription
+            subscription.open()
+        except Refusal as refusal:
+            outcome = refusal
+            raise
+        finally:
+            for waiter in self._activating.pop(sub_id):
+                waiter.callback(outcome)
+
+    async def _activated(self, sub_id: int) -> Refusal | None:
+        waiter: Deferred[Refusal | None] = Deferred()
+        self._activating[sub_id].append(waiter)
+        return await waiter
+
+    async def unsubscribe(self, sub_id: int) -> None:
+        """
+        C{delete}, which waits for an C{add} that is on its way.
+
+        @raise Refusal: there is no such subscription.
+        """
+        if sub_id in self._activating:
+            await self._activated(sub_id)
+        subscription = self.subscriptions.pop(sub_id, None)
+        if subscription is None:
+            raise Refusal(ControlCode.SUBSCRIPTION_NOT_FOUND, ControlCode.SUBSCRIPTION_NOT_FOUND.text)
+        subscription.close()
+        self._deleted.append(sub_id)
+        self.notify(self.dialect.unsub(sub_id))
+        self._tell_closed(subscription)
+
+    def force_unsubscription(self, sub_id: int) -> Deferred[None]:
+        """What the Metadata Adapter asks for (adapters-api.md 8); no matter if it is gone already."""
+
+        async def force() -> None:
+            try:
+                await self.unsubscribe(sub_id)
+            except Refusal:
+                self._log.debug("session {session}: subscription {sub_id} is gone", session=self.id, sub_id=sub_id)
+
+        return Deferred.fromCoroutine(force())
+
+    def _tell_closed(self, subscription: Subscription) -> None:
+        if subscription.table is not None:
+            self.tables.closed(subscription.table, subscription.statistics())
+
+    def reconfigure(self, sub_id: int, frequency: float | None) -> None:
+        """
+        C{reconf}.
+
+        @raise Refusal: no such subscription, or an unfiltered one.
+        """
+        subscription = self.subscriptions.get(sub_id)
+        if subscription is None:
+            raise Refusal(ControlCode.SUBSCRIPTION_NOT_FOUND, ControlCode.SUBSCRIPTION_NOT_FOUND.text)
+        if subscription.unfiltered and subscription.mode.value != "RAW":
+            code = ControlCode.UNFILTERED_RECONFIGURATION
+            raise Refusal(code, code.text)
+        if frequency is not None and not subscription.unfiltered:
+            subscription.reconfigure(frequency)
+        subscription.configured()
+
+    def constrain(self, bandwidth: float | None) -> None:
+        """C{constrain}."""
+        if bandwidth is not None:
+            self.bandwidth.request(bandwidth)
+        line = self._heading.constrained() if self.stream.binding is not None else None
+        if line is not None:
+            self.stream.write_soon(line)
+        self.stream.schedule()
+
+    def force_rebind(self, close_socket: bool) -> None:
+        """C{force_rebind}: the client is asked to bind again, if it is bound, once it has its answer."""
+        binding = self.stream.binding
+
+        def rebind() -> None:
+            if binding is not None and self.stream.binding is binding:
+                self.stream.loop(binding.polling_millis, close_socket)
+
+        self._around.later(rebind)
+
+    def destroy(self, code: int, text: str, close_socket: bool) -> None:
+        """C{destroy}: from now on nobody finds the session; C{END} follows the answer to the request."""
+        self._around.forget(self)
+        self._around.later(lambda: self.close(code, text, close_socket))
+
+    def send_message(self, message: Message) -> None:
+        """
+        C{msg}.
+
+        @raise Refusal: see L{Messages.accept}.
+        """
+        self._messages.accept(message)
+
+    async def deliver(self, message: str) -> str | None:
+        """Hand a message to the Metadata Adapter."""
+        return await self.hosted.metadata.notify_user_message(self.user, self.id, message)
+
+    # The end
+
+    def limit_duration(self, millis: float) -> None:
+        """Close the session after so long; clients come back by themselves."""
+        code = SessionCode.MAX_DURATION
+        self._duration = self._wheel.after(millis, self.close, code, code.text)
+
+    def close(self, code: int, text: str, close_socket: bool = False) -> None:
+        """Close the session and tell the client why, if it is bound."""
+        if not self.closed:
+            self.stream.end(code, text, close_socket)
+            self._over(f"{int(code)} {text}")
+
+    def vanish(self, why: str) -> None:
+        """Close the session without a word to the client."""
+        if not self.closed:
+            self.stream.drop()
+            self._over(why)
+
+    def overflowed(self) -> None:
+        """The client does not take what may not be dropped."""
+        self.vanish("too many notifications waiting")
+
+    def failed(self) -> None:
+        """Something is wrong on our side."""
+        self.close(SessionCode.SERVER_ERROR, SessionCode.SERVER_ERROR.text)
+
+    def _over(self, why: str) -> None:
+        self.closed = True
+        self._around.forget(self)
+        for timer in (self._expiry, self._duration):
+            if timer is not None:
+                timer.cancel()
+        self._messages.close()
+        # A page that is loaded again finds its items still subscribed. The time that
+        # the session was unbound counts.
+        linger = self.settings.subscription_timeout_millis / 1000
+        if self._expiry is not None:
+            linger -= self._wheel.now() - self._unbound_at
+        for subscription in self.subscriptions.values():
+            subscription.close(linger)
+            self._tell_closed(subscription)
+        self.subscriptions.clear()
+        self._log.info("session {session} of {user!r} closed: {why}", session=self.id, user=self.user, why=why)
+        Deferred.fromCoroutine(self._notify_close())
+
+    async def _notify_close(self) -> None:
+        await self.tables.idle()
+        try:
+            await self.hosted.metadata.notify_session_close(self.id)
+        except Exception:
+            self._log.failure("notify_session_close failed for session {session}", session=self.id)
+        self.over.callback(None)

@@ -1,0 +1,177 @@
+"""
+What all slots have in common: what the client holds, and whether the stream knows
+that there is something for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lsserver.engine.dialect import Vector
+    from lsserver.engine.hooks import Hooks
+    from lsserver.engine.stream import Stream
+    from lsserver.engine.update import Update
+    from lsserver.engine.view import View
+
+MAX_LINES_PER_TURN = 256
+"""A slot with a long queue lets others have their turn after so many lines."""
+
+
+class Slot:
+    """
+    One item of one subscription of one session.
+
+    @ivar sent: the vector that the client holds, C{None} before the first update.
+        It changes only when a line is taken, so it is what was sent, never what
+        the adapter said meanwhile.
+    @ivar pending: the slot is in the stream's list of things to write.
+    @ivar head: snapshot and markers, sent before anything else and without limits.
+    @ivar period: seconds between updates, 0 = no frequency limit.
+    @ivar ready: the slot has what it was to start with; real-time updates may follow.
+    @ivar lost: events lost and not yet told to the client.
+    """
+
+    __slots__ = (
+        "diffs",
+        "due",
+        "filtered",
+        "head",
+        "hooks",
+        "index",
+        "lost",
+        "lost_total",
+        "period",
+        "pending",
+        "prefix",
+        "ready",
+        "realtime",
+        "sent",
+        "snapshot_length",
+        "stream",
+        "sub_id",
+        "view",
+        "wake_at",
+        "wants_snapshot",
+    )
+
+    def __init__(
+        self,
+        stream: Stream,
+        sub_id: int,
+        index: int,
+        *,
+        diffs: int = 0,
+        frequency: float = math.inf,
+        wants_snapshot: bool = False,
+        snapshot_length: int | None = None,
+        hooks: Hooks | None = None,
+    ) -> None:
+        self.stream = stream
+        self.sub_id = sub_id
+        self.index = index
+        self.diffs = diffs
+        self.period = 1 / frequency
+        self.wants_snapshot = wants_snapshot
+        self.snapshot_length = snapshot_length
+        self.hooks = hooks
+        self.prefix = stream.dialect.values.prefix(sub_id, index)
+        self.sent: Vector | None = None
+        self.head: deque[Update | bytes] = deque()
+        self.pending = False
+        self.ready = False
+        self.wake_at = 0.0
+        self.due = 0.0
+        self.lost = 0
+        self.lost_total = 0
+        self.realtime = 0
+        self.filtered = 0
+        self.view: View[Slot]
+
+    def mark(self) -> None:
+        """Ask for a turn, unless one is coming."""
+        if not self.pending:
+            self.pending = True
+            self.stream.enqueue(self)
+
+    def sleep(self, due: float) -> None:
+        """Ask for a turn at C{due}, unless one is coming before."""
+        if not self.pending and (not self.wake_at or due < self.wake_at):
+            self.wake_at = due
+            self.stream.wheel.at(due, self._wake, due)
+
+    def _wake(self, due: float) -> None:
+        # An alarm that was overtaken by an earlier one finds another time here.
+        if self.wake_at == due:
+            self.wake_at = 0.0
+            self.mark()
+
+    def close(self) -> None:
+        """The subscription is gone: no turn is asked for any more."""
+        self.stream.withdraw(self)
+        self.pending = True
+        self.head.clear()
+
+    def start(self, snapshot: Iterable[Update | bytes]) -> None:
+        """The initial state: updates, and the markers that belong to them."""
+        self.ready = True
+        self.head.extend(snapshot)
+        if self.head:
+            self.mark()
+
+    def end_of_snapshot(self) -> bytes:
+        """The line that ends the snapshot of this slot."""
+        return self.stream.dialect.eos(self.sub_id, self.index)
+
+    def cleared(self) -> bytes:
+        """The line that clears the snapshot of this slot."""
+        return self.stream.dialect.cs(self.sub_id, self.index)
+
+    def set_frequency(self, frequency: float) -> None:
+        """A new limit in updates/s; what waited for the old one is looked at again."""
+        self.period = 1 / frequency
+        self.due = 0.0
+        self.wake_at = 0.0
+        self.mark()
+
+    def take(self, lines: list[bytes], now: float) -> bool:
+        """
+        Append the lines for the client; C{now} is the time in seconds.
+
+        @return: True if there is more than fits in a turn.
+        """
+        raise NotImplementedError
+
+    def take_head(self, lines: list[bytes]) -> bool:
+        """Snapshot and markers first; True if there is more than fits in a turn."""
+        head = self.head
+        line = self.view.line
+        for _ in range(MAX_LINES_PER_TURN):
+            if not head:
+                return False
+            entry = head.popleft()
+            lines.append(entry if isinstance(entry, bytes) else line(entry, self))
+        return bool(head)
+
+    def lose(self, events: int = 1) -> None:
+        """Events that the client must be told it lost."""
+        self.lost += events
+        self.lost_total += events
+
+    def take_lost(self, lines: list[bytes]) -> None:
+        """The C{OV} line, if events were lost since the last one."""
+        if self.lost:
+            lines.append(self.stream.dialect.ov(self.sub_id, self.index, self.lost))
+            self.lost = 0
+
+    def advance(self, now: float) -> None:
+        """An update was taken: the next is due one period after this one was."""
+        due = self.due + self.period
+        self.due = due if due > now else now + self.period
+
+    def suppressed(self) -> int:
+        """Updates that filtering kept from the client, for the subscription's statistics."""
+        return self.filtered

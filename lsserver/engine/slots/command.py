@@ -1,0 +1,132 @@
+"""
+COMMAND, filtered: MERGE for each key, and ADD and DELETE that must not be dropped.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lsserver.engine.slots.base import MAX_LINES_PER_TURN, Slot
+
+if TYPE_CHECKING:
+    from lsserver.engine.modes.command import CommandView
+    from lsserver.engine.update import Update
+
+ADD = "ADD"
+UPDATE = "UPDATE"
+DELETE = "DELETE"
+
+
+class CommandSlot(Slot):
+    """
+    @ivar rows: what is pending for each key, in the order in which the keys came up.
+    @ivar capacity: pending rows at most.
+    @ivar keys_due: when the next UPDATE of a key may go, with a frequency limit.
+    """
+
+    __slots__ = ("capacity", "keys_due", "rows")
+
+    view: CommandView
+
+    def __init__(self, *args: Any, capacity: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.capacity = max(1, capacity)
+        self.rows: dict[str, Update] = {}
+        self.keys_due: dict[str, float] = {}
+
+    def push(self, update: Update, now: float) -> None:
+        """One more event, merged with what is pending for its key (adapters-api.md 18)."""
+        key = update.key
+        rows = self.rows
+        pending = rows.get(key)
+        if pending is None:
+            if len(rows) >= self.capacity:
+                self._make_room()
+            rows[key] = update
+        elif update.command == DELETE:
+            if pending.command == ADD:
+                # The client never hears of the key.
+                del rows[key]
+                self.filtered += 2
+                return
+            rows[key] = update
+            self.filtered += 1
+        else:
+            # An ADD that the client has not seen stays one; a DELETE it has not
+            # seen and an ADD after it make an UPDATE.
+            command = ADD if pending.command == ADD else UPDATE
+            rows[key] = self.view.variant(update, command)
+            self.filtered += 1
+        if not self.pending:
+            due = self.keys_due.get(key, 0.0) if rows[key].command == UPDATE else 0.0
+            if now >= due:
+                self.mark()
+            else:
+                self.sleep(due)
+
+    def _make_room(self) -> None:
+        """Drop the oldest UPDATE silently; failing that, the oldest row, which the client is told."""
+        for key, update in self.rows.items():
+            if update.command == UPDATE:
+                del self.rows[key]
+                self.filtered += 1
+                return
+        del self.rows[next(iter(self.rows))]
+        self.lose()
+
+    def clear(self, marker: bytes) -> None:
+        """All keys are gone: what is pending is obsolete, only the marker counts."""
+        ends = [entry for entry in self.head if isinstance(entry, bytes)]
+        self.filtered += len(self.rows)
+        self.head.clear()
+        self.rows.clear()
+        self.keys_due.clear()
+        self.head.extend(ends)
+        self.head.append(marker)
+        self.mark()
+
+    def take(self, lines: list[bytes], now: float) -> bool:
+        """Head, losses, then one line for each key whose time has come."""
+        if self.head and self.take_head(lines):
+            return True
+        if self.lost:
+            self.take_lost(lines)
+        rows = self.rows
+        line = self.view.line
+        if not self.period:
+            for count, key in enumerate(list(rows)):
+                if count >= MAX_LINES_PER_TURN:
+                    return True
+                lines.append(line(rows.pop(key), self))
+                self.realtime += 1
+            return False
+        return self._take_limited(lines, now)
+
+    def _take_limited(self, lines: list[bytes], now: float) -> bool:
+        keys_due = self.keys_due
+        earliest = None
+        count = 0
+        for key, update in list(self.rows.items()):
+            due = keys_due.get(key, 0.0)
+            if update.command == UPDATE and now < due:
+                earliest = due if earliest is None else min(earliest, due)
+                continue
+            if count >= MAX_LINES_PER_TURN:
+                return True
+            count += 1
+            del self.rows[key]
+            lines.append(self.view.line(update, self))
+            self.realtime += 1
+            if update.command == DELETE:
+                keys_due.pop(key, None)
+            else:
+                later = due + self.period
+                keys_due[key] = later if later > now else now + self.period
+        if earliest is not None:
+            self.sleep(earliest)
+        return False
+
+    def set_frequency(self, frequency: float) -> None:
+        """The new limit counts from now on for every key."""
+        self.keys_due.clear()
+        super().set_frequency(frequency)

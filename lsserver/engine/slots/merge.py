@@ -1,0 +1,56 @@
+"""
+MERGE, filtered, with the usual buffer of one: conflation by reference.
+
+The slot has no queue. It is in step when its client holds the view's current
+vector; one that was held back keeps its old vector and, when its turn comes, gets
+the list from that one to the current one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lsserver.engine.slots.base import Slot
+
+if TYPE_CHECKING:
+    from lsserver.engine.modes.merge import MergeView
+
+
+class MergeSlot(Slot):
+    """
+    @ivar joined: how many updates the view had seen when the slot came.
+    """
+
+    __slots__ = ("joined",)
+
+    view: MergeView
+    joined: int
+
+    def offer(self, now: float) -> None:
+        """There is news: ask for a turn now, or when the frequency limit allows one."""
+        if not self.pending:
+            if now >= self.due:
+                self.mark()
+            else:
+                self.sleep(self.due)
+
+    def take(self, lines: list[bytes], now: float) -> bool:
+        """At most one line: from what the client holds to what is."""
+        update = self.view.current
+        if update is not None and self.ready:
+            line = self.view.line_if_news(update, self)
+            if line is not None:
+                lines.append(line)
+                self.realtime += 1
+                if self.period:
+                    self.advance(now)
+        return False
+
+    def set_frequency(self, frequency: float) -> None:
+        """The view keeps limited and unlimited slots apart."""
+        super().set_frequency(frequency)
+        self.view.sort(self)
+
+    def suppressed(self) -> int:
+        """Whatever the view stepped through without this client."""
+        return max(0, self.view.steps - self.joined - self.realtime)

@@ -1,0 +1,341 @@
+"""
+The outbox of one session: what waits for its client, and the connection it goes to.
+
+Entries of the outbox are either complete lines, which are sent in order and never
+dropped, or slots, which are asked for their lines when their turn comes. So what a
+slow client misses is not queued up but stays in the slots, which conflate it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Protocol
+
+from twisted.logger import Logger
+
+from lsserver.engine.bandwidth import Bandwidth
+from lsserver.engine.binding import Binding
+from lsserver.engine.recovery import RecoveryLog
+
+if TYPE_CHECKING:
+    from lsserver.engine.dialect import IDialect
+    from lsserver.engine.flusher import Flusher
+    from lsserver.engine.settings import EngineSettings
+    from lsserver.engine.slots.base import Slot
+    from lsserver.engine.wheel import Wheel
+
+MAX_LINES = 1024
+"""Lines written in one turn, so that a long backlog does not keep the others waiting."""
+
+LOOP_ROOM = 14
+"""Bytes kept free in a response of limited length for C{LOOP} and its argument."""
+
+
+class StreamOwner(Protocol):
+    """What the session is told."""
+
+    def unbound(self, grace_millis: float) -> None:
+        """No connection any more; wait so long for the next."""
+
+    def overflowed(self) -> None:
+        """Lines that may not be dropped have piled up without bound."""
+
+    def failed(self) -> None:
+        """Something is wrong on our side; the session can't go on."""
+
+
+class Stream:
+    """
+    @ivar pending: lines and slots, in the order in which they came up.
+    @ivar dirty: the flusher has the stream in its list.
+    @ivar binding: the connection, C{None} while unbound.
+    """
+
+    _log = Logger(namespace="LightstreamerLogger.pump")
+
+    __slots__ = (
+        "_aside",
+        "_owner",
+        "_throttled",
+        "bandwidth",
+        "binding",
+        "closed",
+        "dialect",
+        "dirty",
+        "flusher",
+        "log",
+        "pending",
+        "session_id",
+        "settings",
+        "wheel",
+    )
+
+    def __init__(
+        self,
+        session_id: str,
+        dialect: IDialect,
+        settings: EngineSettings,
+        wheel: Wheel,
+        flusher: Flusher,
+        bandwidth: Bandwidth,
+        owner: StreamOwner,
+    ) -> None:
+        self.session_id = session_id
+        self.dialect = dialect
+        self.settings = settings
+        self.wheel = wheel
+        self.flusher = flusher
+        self.bandwidth = bandwidth
+        self._owner = owner
+        self._throttled = False
+        self._aside: list[bytes] = []
+        self.binding: Binding | None = None
+        self.closed = False
+        self.dirty = False
+        self.pending: list[bytes | Slot] = []
+        self.log = RecoveryLog(0)
+
+    # What is to be sent
+
+    def notify(self, line: bytes) -> None:
+        """A data notification that is never dropped."""
+        if self.closed:
+            return
+        most = self.settings.max_pending_notifications
+        if len(self.pending) >= most and sum(isinstance(entry, bytes) for entry in self.pending) >= most:
+            self._owner.overflowed()
+            return
+        self.pending.append(line)
+        self.schedule()
+
+    def enqueue(self, slot: Slot) -> None:
+        """A slot has something to say."""
+        self.pending.append(slot)
+        self.schedule()
+
+    def withdraw(self, slot: Slot) -> None:
+        """A slot is gone."""
+        if slot.pending:
+            self.pending = [entry for entry in self.pending if entry is not slot]
+
+    def schedule(self) -> None:
+        """Write at the end of the turn."""
+        if not self.dirty:
+            self.dirty = True
+            self.flusher.dirty.append(self)
+            self.flusher.schedule()
+
+    # Bound and unbound
+
+    def bind(self, binding: Binding, head: bytes, replay: list[bytes]) -> None:
+        """
+        Write to a connection from now on.
+
+        @param head: the first lines; none of them is a data notification.
+        @param replay: data notifications that were sent before and are sent again.
+        """
+        self.binding = binding
+        settings = self.settings
+        if not self.dialect.recovery or not settings.session_recovery_millis:
+            self.log.limit = 0
+        elif binding.polling:
+            self.log.limit = settings.max_recovery_poll_length
+        else:
+            self.log.limit = settings.max_recovery_length
+        data = head + b"".join(replay)
+        if data:
+            self._write(binding, data)
+        if replay:
+            binding.empty = False
+        binding.start()
+        if binding.polling and (replay or not binding.idle_millis):
+            # Answered at once, with whatever there is.
+            self.flush(self.wheel.now())
+        elif self.pending:
+            self.schedule()
+
+    def unbind(self) -> Binding | None:
+        """Let go of the connection without a word; gives back what was bound."""
+        binding, self.binding = self.binding, None
+        self._aside.clear()
+        if binding is not None:
+            binding.stop()
+        return binding
+
+    def loop(self, millis: int, close_socket: bool = False) -> None:
+        """Ask the client to bind again in C{millis}, and let go of the connection."""
+        binding = self.unbind()
+        if binding is not None:
+            binding.connection.write(self.dialect.loop(millis))
+            binding.connection.end(close_socket)
+            self._owner.unbound(millis + self.settings.session_timeout_millis)
+
+    def end(self, code: int, message: str, close_socket: bool = False) -> None:
+        """The session is over. Nothing that is pending is sent any more."""
+        self.close()
+        binding = self.unbind()
+        if binding is not None:
+            binding.connection.write(self.dialect.end(code, message))
+            binding.connection.end(close_socket)
+
+    def drop(self) -> None:
+        """The session is over and the client is not told (tlcp.md 10.8, restart)."""
+        self.close()
+        binding = self.unbind()
+        if binding is not None:
+            binding.connection.abort()
+
+    def close(self) -> None:
+        """Forget what is pending."""
+        self.closed = True
+        self.pending = []
+        self.log.received()
+
+    def fail(self) -> None:
+        """A flush went wrong."""
+        self._owner.failed()
+
+    # Writing
+
+    def flush(self, now: float) -> None:
+        """Write what is pending, as far as connection, limits and the turn allow."""
+        self.dirty = False
+        binding = self.binding
+        if binding is None or not binding.connection.writable:
+            return
+        if self._aside:
+            lines, self._aside = self._aside, []
+            self.write_aside(b"".join(lines))
+            if binding.closed:
+                return
+        if binding.polling or self.bandwidth.limited:
+            self._flush_limited(binding, now)
+            return
+        pending = self.pending
+        if not pending:
+            return
+        self.pending = []
+        batch: list[bytes] = []
+        for number, entry in enumerate(pending, 1):
+            if isinstance(entry, bytes):
+                batch.append(entry)
+            else:
+                entry.pending = False
+                if entry.take(batch, now):
+                    entry.mark()
+            if len(batch) >= MAX_LINES:
+                self.pending[:0] = pending[number:]
+                self.schedule()
+                break
+        if batch:
+            self._send(binding, batch, now)
+
+    def _send(self, binding: Binding, lines: list[bytes], now: float) -> None:
+        """Data notifications, all in one write."""
+        data = lines[0] if len(lines) == 1 else b"".join(lines)
+        room = binding.room
+        if room is not None:
+            if len(data) + LOOP_ROOM > room:
+                self._send_last(binding, lines)
+                return
+            binding.room = room - len(data)
+        self.log.append(lines)
+        binding.empty = False
+        binding.last_write = now
+        binding.connection.write(data)
+
+    def _send_last(self, binding: Binding, lines: list[bytes]) -> None:
+        """
+        Not all of it fits in the response: send what fits and ask the client to
+        come again. The rest has been encoded in order, so it goes first then.
+        """
+        assert binding.room is not None
+        fitting, size = 0, 0
+        for line in lines:
+            # A line larger than any response must be delivered all the same, alone.
+            if size + len(line) + LOOP_ROOM > binding.room and (fitting or not binding.empty):
+                break
+            size += len(line)
+            fitting += 1
+        self.pending[:0] = lines[fitting:]
+        if fitting:
+            self.log.append(lines[:fitting])
+            binding.connection.write(b"".join(lines[:fitting]))
+        self.loop(binding.polling_millis)
+
+    def _flush_limited(self, binding: Binding, now: float) -> None:
+        """As L{flush}, entry by entry, for polls and for sessions with a bandwidth limit."""
+        if not self.pending:
+            if binding.polling and (not binding.idle_millis or not binding.empty):
+                self.end_poll()
+            return
+        wait = self.bandwidth.wait(now)
+        if wait:
+            if not self._throttled:
+                self._throttled = True
+                self.wheel.at(now + wait, self._unthrottle)
+            return
+        lines = self._gather(binding, now)
+        if lines:
+            self._send(binding, lines, now)
+        if binding.closed:
+            return
+        if binding.polling:
+            if lines or not binding.empty or not binding.idle_millis:
+                self.end_poll()
+        elif self.pending:
+            self.schedule()
+
+    def _unthrottle(self) -> None:
+        self._throttled = False
+        self.schedule()
+
+    def _gather(self, binding: Binding, now: float) -> list[bytes]:
+        """Lines until nothing is pending, the response is full or the bandwidth is spent."""
+        lines: list[bytes] = []
+        bandwidth = self.bandwidth
+        room = binding.room if binding.room is not None else math.inf
+        while self.pending and room > 0:
+            pending, self.pending = self.pending, []
+            for number, entry in enumerate(pending, 1):
+                before = len(lines)
+                if isinstance(entry, bytes):
+                    lines.append(entry)
+                else:
+                    entry.pending = False
+                    if entry.take(lines, now):
+                        entry.mark()
+                size = sum(map(len, lines[before:]))
+                room -= size
+                bandwidth.spend(size)
+                if room <= 0 or bandwidth.wait(now):
+                    self.pending[:0] = pending[number:]
+                    return lines
+        return lines
+
+    def end_poll(self) -> None:
+        """The poll is answered, or was held as long as it may be."""
+        binding = self.binding
+        if binding is not None and binding.polling:
+            self.loop(binding.polling_millis)
+
+    def write_soon(self, line: bytes) -> None:
+        """A line that is no data notification, at the end of the turn; of no use while unbound."""
+        if self.binding is not None:
+            self._aside.append(line)
+            self.schedule()
+
+    def write_aside(self, line: bytes) -> None:
+        """A line that is no data notification, at once."""
+        binding = self.binding
+        if binding is not None:
+            if binding.room is not None and len(line) + LOOP_ROOM > binding.room:
+                self.loop(0)
+            else:
+                self._write(binding, line)
+
+    def _write(self, binding: Binding, data: bytes) -> None:
+        if binding.room is not None:
+            binding.room -= len(data)
+        binding.last_write = self.wheel.now()
+        binding.connection.write(data)

@@ -1,0 +1,76 @@
+"""
+What the Metadata Adapter is told of the subscriptions of one session (adapters-api.md 8).
+
+A close never overtakes the opening it belongs to, and the end of the session is told
+after every one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred, DeferredLock, succeed
+from twisted.logger import Logger
+
+from lsserver.adapters.tables import SubscriptionStatistics, TableInfo
+
+if TYPE_CHECKING:
+    from lsserver.adapters.calls import MetadataHandle
+
+
+class TableNotifications:
+    """
+    @param sequential: one call at a time, C{sequentialize_table_notifications}.
+    """
+
+    _log = Logger(namespace="LightstreamerLogger.subscriptions")
+
+    def __init__(self, metadata: MetadataHandle, user: str | None, session_id: str, sequential: bool) -> None:
+        self._metadata = metadata
+        self._user = user
+        self._session_id = session_id
+        self._lock = DeferredLock() if sequential else None
+        self._running = 0
+        self._idle: list[Deferred[None]] = []
+
+    async def opened(self, table: TableInfo) -> None:
+        """Ask the adapter; what it raises refuses the subscription."""
+        await self._run(lambda: self._metadata.notify_new_tables(self._user, self._session_id, [table]))
+
+    def closed(self, table: TableInfo, statistics: list[SubscriptionStatistics]) -> None:
+        """Tell the adapter; what it raises is only logged."""
+        final = replace(table, subscription_statistics=statistics, force_unsubscription=lambda: succeed(None))
+        Deferred.fromCoroutine(self._close(final))
+
+    async def _close(self, table: TableInfo) -> None:
+        try:
+            await self._run(lambda: self._metadata.notify_tables_close(self._session_id, [table]))
+        except Exception:
+            self._log.failure("notify_tables_close failed for session {session}", session=self._session_id)
+
+    async def _run(self, call: Callable[[], Awaitable[Any]]) -> None:
+        self._running += 1
+        try:
+            if self._lock is None:
+                await call()
+            else:
+                await self._lock.acquire()
+                try:
+                    await call()
+                finally:
+                    self._lock.release()
+        finally:
+            self._running -= 1
+            if not self._running:
+                idle, self._idle = self._idle, []
+                for waiter in idle:
+                    waiter.callback(None)
+
+    async def idle(self) -> None:
+        """Wait until no call is on its way."""
+        if self._running:
+            waiter: Deferred[None] = Deferred()
+            self._idle.append(waiter)
+            await waiter

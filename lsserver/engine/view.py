@@ -1,0 +1,123 @@
+"""
+One item seen through one schema in one mode, by clients whose dialects write values alike.
+
+A view keeps the slots that look through it and turns what the item says into
+L{Update}s that all of them share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from lsserver.engine.update import MAX_SHARED_LINES, Receiver, Step, Update
+
+if TYPE_CHECKING:
+    from lsserver.engine.dialect import IValueCodec, Vector
+    from lsserver.engine.item import Item
+    from lsserver.engine.slots.base import Slot
+
+Value = str | bytes | None
+
+S = TypeVar("S", bound="Slot")
+
+DIFFS = {"P": 1, "T": 2}
+ALL_DIFFS = 3
+_SUPPORTED: tuple[frozenset[str] | None, ...] = (frozenset(), frozenset("P"), frozenset("T"), None)
+
+
+def diffs_code(supported: frozenset[str] | None) -> int:
+    """C{LS_supported_diffs} as the small number that slots carry: bit 1 = C{P}, bit 2 = C{T}."""
+    return ALL_DIFFS if supported is None else sum(DIFFS.get(tag, 0) for tag in supported)
+
+
+class View(Generic[S]):
+    """
+    @ivar slots: those that share the view's updates, as an ordered set.
+    @ivar private: those that see updates of their own (selector, customizer).
+    """
+
+    def __init__(self, item: Item, fields: tuple[str, ...], codec: IValueCodec) -> None:
+        self.item = item
+        self.fields = fields
+        self.codec = codec
+        self.slots: dict[S, None] = {}
+        self.private: dict[S, None] = {}
+        self._orders: tuple[tuple[str, ...], ...] | None = None
+        self._delta = item.settings.delta_delivery
+        self.order_diffs()
+
+    @property
+    def empty(self) -> bool:
+        """True when no slot looks through the view any more."""
+        return not self.slots and not self.private
+
+    def all_slots(self) -> Iterable[S]:
+        """Shared and private ones."""
+        yield from self.slots
+        yield from self.private
+
+    def attach(self, slot: S) -> None:
+        """Let a slot look through the view."""
+        (self.slots if slot.hooks is None else self.private)[slot] = None
+
+    def detach(self, slot: S) -> None:
+        """Harmless if the slot is not there."""
+        self.slots.pop(slot, None)
+        self.private.pop(slot, None)
+
+    def order_diffs(self) -> None:
+        """Take over what the item knows of the diff algorithms of its fields."""
+        orders = tuple(self.item.diff_order(field) for field in self.fields)
+        self._orders = orders if any(orders) else None
+
+    def vector(self, values: Mapping[str, Value]) -> Vector:
+        """Every field of the schema; a missing one is null."""
+        token = self.codec.token
+        get = values.get
+        return tuple([token(get(field)) for field in self.fields])
+
+    def line(self, update: Update, slot: Receiver) -> bytes:
+        """
+        The line that takes the client of C{slot} to C{update}; from now on it holds that.
+        """
+        key = id(slot.sent) * 4 + slot.diffs
+        step = update.steps.get(key)
+        if step is None:
+            step = update.steps[key] = self._step(slot.sent, update.vector, slot.diffs)
+        slot.sent = step.result
+        line = step.lines.get(slot.prefix)
+        if line is None:
+            line = self._line(step, slot.prefix)
+        return line
+
+    def line_if_news(self, update: Update, slot: Receiver) -> bytes | None:
+        """As L{line}, but C{None} if the client holds that vector already."""
+        key = id(slot.sent) * 4 + slot.diffs
+        step = update.steps.get(key)
+        if step is None:
+            step = update.steps[key] = self._step(slot.sent, update.vector, slot.diffs)
+        if step.redundant:
+            return None
+        slot.sent = step.result
+        line = step.lines.get(slot.prefix)
+        if line is None:
+            line = self._line(step, slot.prefix)
+        return line
+
+    def _line(self, step: Step, prefix: bytes) -> bytes:
+        if len(step.lines) >= MAX_SHARED_LINES:
+            step.lines.clear()
+        line = step.lines[prefix] = prefix + step.body + self.codec.terminator
+        return line
+
+    def _step(self, base: Vector | None, target: Vector, diffs: int) -> Step:
+        codec = self.codec
+        if base is None or not self._delta:
+            return Step(base, target, codec.body(None, target), target)
+        if diffs and self._orders is not None:
+            body, result = codec.diff_body(
+                base, target, self._orders, _SUPPORTED[diffs], self.item.settings.jsonpatch_min_length
+            )
+            return Step(base, target, body, result)
+        return Step(base, target, codec.body(base, target), target)

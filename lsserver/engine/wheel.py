@@ -1,0 +1,106 @@
+"""
+One timer wheel for everything that waits.
+
+Hundreds of thousands of throttled slots, keepalives and session timeouts cost one
+delayed call of the reactor: timers that are due in the same tick share a bucket,
+and only the earliest bucket is known to the clock.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+TICK = 1 / 128
+"""Seconds. A power of two, so that whole seconds are whole ticks."""
+
+
+class Timer:
+    """One thing to do at a time; L{cancel} is cheap and may come at any moment."""
+
+    __slots__ = ("_arguments", "_function", "when")
+
+    def __init__(self, when: float, function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+        self.when = when
+        self._function: Callable[..., object] | None = function
+        self._arguments = arguments
+
+    @property
+    def active(self) -> bool:
+        """True until the timer has fired or was cancelled."""
+        return self._function is not None
+
+    def cancel(self) -> None:
+        """Do nothing when the time comes. Harmless after it has come."""
+        self._function = None
+        self._arguments = ()
+
+    def fire(self) -> None:
+        """Run the function, once."""
+        function, arguments = self._function, self._arguments
+        if function is not None:
+            self.cancel()
+            function(*arguments)
+
+
+class Wheel:
+    """Timers on a clock, at most one L{TICK} late and never early."""
+
+    _log = Logger(namespace="LightstreamerLogger.scheduler")
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._buckets: dict[int, list[Timer]] = {}
+        self._ticks: list[int] = []
+        self._call: IDelayedCall | None = None
+        self._next = 0
+        self._past = -1
+
+    def now(self) -> float:
+        """Seconds on the clock."""
+        return self._clock.seconds()
+
+    def at(self, when: float, function: Callable[..., object], *arguments: Any) -> Timer:
+        """Call C{function} at C{when} (seconds on the clock), or in the next tick if that has passed."""
+        timer = Timer(when, function, arguments)
+        tick = max(math.ceil(when / TICK), self._past + 1)
+        bucket = self._buckets.get(tick)
+        if bucket is not None:
+            bucket.append(timer)
+            return timer
+        self._buckets[tick] = [timer]
+        heappush(self._ticks, tick)
+        if self._call is None or tick < self._next:
+            self._arm()
+        return timer
+
+    def after(self, millis: float, function: Callable[..., object], *arguments: Any) -> Timer:
+        """Call C{function} in C{millis} milliseconds."""
+        return self.at(self._clock.seconds() + millis / 1000, function, *arguments)
+
+    def _arm(self) -> None:
+        if self._call is not None:
+            self._call.cancel()
+        self._next = self._ticks[0]
+        self._call = self._clock.callLater(max(0.0, self._next * TICK - self._clock.seconds()), self._turn)
+
+    def _turn(self) -> None:
+        self._call = None
+        # What is asked for from now on comes in a later tick, so that a timer that
+        # sets itself again for a time in the past cannot keep this turn going.
+        self._past = tick = math.floor(self._clock.seconds() / TICK)
+        ticks = self._ticks
+        while ticks and ticks[0] <= tick:
+            for timer in self._buckets.pop(heappop(ticks)):
+                try:
+                    timer.fire()
+                except Exception:
+                    self._log.failure("a timer failed")
+        # A timer that was added while the others ran may have armed the clock already.
+        if ticks and (self._call is None or self._next > ticks[0]):
+            self._arm()
