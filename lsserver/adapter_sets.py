@@ -17,7 +17,7 @@ from lsserver.adapters.errors import LoadError
 from lsserver.config import General
 from lsserver.reading import ConfigError
 
-log = Logger()
+log = Logger(namespace="LightstreamerLogger.init")
 
 
 def load(general: General) -> list[AdapterSet]:

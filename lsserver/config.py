@@ -18,7 +18,7 @@ from lsserver import elements
 from lsserver.engine.settings import EngineSettings
 from lsserver.listeners import DEFAULT_PORT, HttpServer, HttpsServer, Keystore, with_names
 from lsserver.reading import ConfigError, Element, Reader
-from lsserver.transport.settings import TransportSettings
+from lsserver.transport.settings import AllowAccessFrom, CrossDomainPolicy, ResponseHttpHeaders, TransportSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +68,9 @@ NESTED: Mapping[type, Mapping[str, Element]] = {
     HttpsServer: elements.HTTPS_SERVER,
     Keystore: elements.KEYSTORE,
     WebServer: elements.WEB_SERVER,
+    CrossDomainPolicy: elements.CROSS_DOMAIN_POLICY,
+    AllowAccessFrom: elements.ALLOW_ACCESS_FROM,
+    ResponseHttpHeaders: elements.RESPONSE_HTTP_HEADERS,
 }
 """The dataclasses that are tables of their own."""
 
@@ -114,11 +117,13 @@ def contradictions(configuration: Configuration) -> list[str]:
         for number, server in enumerate(servers, 1):
             where = f"{kind}[{number}]"
             if server.endpoint and server.port is not None:
-                problems.append(f"{where}: has both endpoint and port; one of them is needed")
+                problems.append(f"{where}: has both endpoint and port; one is needed")
             elif not server.endpoint and server.port is None:
                 problems.append(f"{where}: has no port")
-            elif isinstance(server, HttpsServer) and not server.endpoint and (
-                server.keystore is None or server.keystore.keystore_file is None
+            elif (
+                isinstance(server, HttpsServer)
+                and not server.endpoint
+                and (server.keystore is None or server.keystore.keystore_file is None)
             ):
                 problems.append(f"{where}: has no keystore.keystore_file")
     return problems

@@ -15,22 +15,30 @@ from lsserver.reading import Element
 LEVELS = ("debug", "info", "warn", "error", "critical")
 
 
-def _millis(meaning: str, minimum: float = 0) -> Element:
-    return Element(meaning, "ms", minimum)
+def _millis(meaning: str, minimum: float = 0, path: str = "") -> Element:
+    return Element(meaning, "ms", minimum, path=path)
 
 
 ENGINE: Mapping[str, Element] = {
-    "request_limit": Element("Largest request: a GET whole, a POST head and body each, a WebSocket message.", "bytes", 1000),
+    "request_limit": Element(
+        "Largest request: a GET whole, a POST head and body each, a WebSocket message.", "bytes", 1000
+    ),
     "content_length": Element(
         "Length of one HTTP streaming response, after which the client binds again; also the longest poll response. "
-        "A client may ask another.", "bytes", 1000
+        "A client may ask another.",
+        "bytes",
+        1000,
     ),
     "min_content_length": Element("The shortest streaming response that a client may ask for.", "bytes", 500),
-    "session_timeout_millis": _millis("How long a session waits to be bound again after a connection ended in order.", 1),
+    "session_timeout_millis": _millis(
+        "How long a session waits to be bound again after a connection ended in order.", 1
+    ),
     "session_recovery_millis": _millis("How long a session waits for a client whose connection broke. 0: no recovery."),
     "max_recovery_length": Element("Sent data kept for the recovery of a stream. 0: none.", "bytes", 0),
     "max_recovery_poll_length": Element("Longest poll response kept for recovery. 0: none, -1: no limit.", "bytes", -1),
-    "subscription_timeout_millis": _millis("How long the items of a closed session stay subscribed at the Data Adapter."),
+    "subscription_timeout_millis": _millis(
+        "How long the items of a closed session stay subscribed at the Data Adapter."
+    ),
     "missing_message_timeout_millis": _millis("How long a message waits for an earlier one of its sequence."),
     "max_session_duration_minutes": Element(
         "Sessions older than this are closed; their clients open new ones at once.", "minutes", 1
@@ -43,8 +51,12 @@ ENGINE: Mapping[str, Element] = {
     "max_idle_millis": _millis("Longest wait of a poll for data that a client may ask for."),
     "min_interpoll_millis": _millis("Shortest time between the starts of two polls of a session."),
     "sync_millis": _millis("Time between two messages that tell clients the server's clock.", 1),
-    "max_buffer_size": Element("Most updates that wait for one client on one item; also the longest DISTINCT snapshot.", "updates", 1),
-    "max_pending_notifications": Element("Most notifications that wait for one session before it is closed.", "notifications", 1),
+    "max_buffer_size": Element(
+        "Most updates that wait for one client on one item; also the longest DISTINCT snapshot.", "updates", 1
+    ),
+    "max_pending_notifications": Element(
+        "Most notifications that wait for one session before it is closed.", "notifications", 1
+    ),
     "max_pending_messages": Element("Most messages of one session that wait for their turn.", "messages", 1),
     "max_delay_millis": _millis("How long updates may wait to be sent together."),
     "max_sessions": Element("Most sessions at a time; further ones are refused.", "sessions", 0),
@@ -61,6 +73,58 @@ ENGINE: Mapping[str, Element] = {
     "unexpected_wait_threshold_millis": _millis("A synchronous adapter call that takes longer is logged. 0: none."),
 }
 
+TRANSPORT: Mapping[str, Element] = {
+    "request_limit": ENGINE["request_limit"],
+    "read_timeout_millis": _millis(
+        "Time for the head of a request, and again for its body; idle connections too. 0: no limit."
+    ),
+    "write_timeout_millis": _millis("How long a client may take nothing of what waits for it. 0: no limit."),
+    "handshake_timeout_millis": _millis("Time for a TLS handshake. 0: no limit."),
+    "websocket_enabled": Element("Accept WebSocket; without it clients use HTTP streaming.", path="websocket.enabled"),
+    "websocket_max_closing_wait_millis": _millis(
+        "How long the client's closing frame is waited for.", path="websocket.max_closing_wait_millis"
+    ),
+    "websocket_idle_millis": _millis(
+        "How long a WebSocket without a session and without requests is kept. 0: no limit.",
+        path="websocket.idle_millis",
+    ),
+    "max_outbound_frame_size": Element(
+        "Longer WebSocket messages are sent in fragments.", "bytes", 125, path="websocket.max_outbound_frame_size"
+    ),
+    "service_url_prefix": Element("Paths, such as /push, under which /lightstreamer is found as well."),
+    "cross_domain_policy": Element("Which pages may use the server from a browser."),
+    "forward_cookies": Element("Metadata Adapters see the cookie header."),
+    "server_tokens": Element("Whether the Server header tells the version.", choices=("MINIMAL", "FULL")),
+    "response_http_headers": Element("Extra headers of every response of the protocol."),
+    "use_enriched_content_type": Element("Streams for native clients are text/enriched, which no carrier holds back."),
+    "skip_local_forwards": Element(
+        "Entries at the end of X-Forwarded-For that come from proxies of your own. 0: the peer of the socket is the client.",
+        "entries",
+        0,
+    ),
+    "client_identification_private": Element(
+        "Do not tell clients their address.", path="client_identification.private"
+    ),
+}
+
+RESPONSE_HTTP_HEADERS: Mapping[str, Element] = {
+    "add": Element('Header lines, such as "X-Accel-Buffering: no".'),
+    "echo": Element("Names of request headers that are sent back."),
+}
+
+CROSS_DOMAIN_POLICY: Mapping[str, Element] = {
+    "allow_access_from": Element("Allowed origins."),
+    "options_max_age": Element("How long browsers may keep the answer to a preflight request.", "seconds", 0),
+    "accept_extra_headers": Element("Request headers that pages may add, separated by commas."),
+    "accept_credentials": Element("Cookies, HTTP authentication and certificates may come along."),
+}
+
+ALLOW_ACCESS_FROM: Mapping[str, Element] = {
+    "scheme": Element('http, https or another scheme; "*": http and https.'),
+    "host": Element('A name, an address, "*.example.com" or "*".'),
+    "port": Element('A port or "*". "*" for scheme, host and port: any origin at all.'),
+}
+
 KEYSTORE: Mapping[str, Element] = {
     "keystore_file": Element("PEM file with the certificate and the chain up to its authority."),
     "private_key_file": Element("PEM file with the private key; when it is not in keystore_file."),
@@ -73,6 +137,11 @@ HTTP_SERVER: Mapping[str, Element] = {
     "listening_interface": Element("Address to bind; empty: all IPv4 addresses."),
     "backlog": Element("Connections that may wait to be accepted.", "connections", 1),
     "endpoint": Element("A Twisted endpoint string, in place of port, listening_interface, backlog and keystore."),
+    "response_http_headers": Element('As below, for this socket; "none": as for all.'),
+    "client_identification_private": Element(
+        'As below, for this socket; "none": as for all.', path="client_identification.private"
+    ),
+    "skip_local_forwards": Element('As below, for this socket; "none": as for all.', "entries", 0),
 }
 
 HTTPS_SERVER: Mapping[str, Element] = {
@@ -95,5 +164,8 @@ CONFIGURATION: Mapping[str, Element] = {
     "demo": Element("Load the demo adapter sets that are installed."),
     "web_server": Element("The internal web server."),
     "log_level": Element("Least severe level that is logged.", choices=LEVELS),
-    "log_config": Element("Levels of single categories, such as lsserver.engine; a category covers those below it.", choices=LEVELS),
+    "log_config": Element(
+        "Levels of single categories, such as LightstreamerLogger.requests; a category covers those below it.",
+        choices=LEVELS,
+    ),
 }

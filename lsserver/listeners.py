@@ -15,6 +15,8 @@ from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint, s
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
+from lsserver.transport.settings import ResponseHttpHeaders, TransportSettings
+
 DEFAULT_NAME = "Lightstreamer HTTP Server"
 DEFAULT_PORT = 8080
 
@@ -41,6 +43,7 @@ class HttpServer:
 
     @ivar endpoint: a Twisted endpoint string, in place of C{port},
         C{listening_interface}, C{backlog} and what C{https_server} has.
+    @ivar response_http_headers: and the two below: C{None} = as for all sockets.
     """
 
     name: str = ""
@@ -48,6 +51,18 @@ class HttpServer:
     listening_interface: str = ""
     backlog: int = 50
     endpoint: str = ""
+    response_http_headers: ResponseHttpHeaders | None = None
+    client_identification_private: bool | None = None
+    skip_local_forwards: int | None = None
+
+    def settings(self, common: TransportSettings) -> TransportSettings:
+        """What the transport obeys on this socket: what the socket says wins over what all have in common."""
+        own = {
+            name: value
+            for name in ("response_http_headers", "client_identification_private", "skip_local_forwards")
+            if (value := getattr(self, name)) is not None
+        }
+        return replace(common, **own)
 
     def described(self) -> str:
         """How messages name the socket."""
@@ -179,7 +194,7 @@ def _context(file: Path, keystore: Keystore, minimum_tls: str, ciphers: str) -> 
     """
     @raise ListenerError: a file cannot be read or is not what it should be.
     """
-    from OpenSSL.crypto import Error, FILETYPE_PEM, load_certificate, load_privatekey
+    from OpenSSL.crypto import FILETYPE_PEM, Error, load_certificate, load_privatekey
     from twisted.internet.ssl import AcceptableCiphers, CertificateOptions, TLSVersion
 
     files = [file, keystore.private_key_file or file]
@@ -202,5 +217,7 @@ def _context(file: Path, keystore: Keystore, minimum_tls: str, ciphers: str) -> 
         )
         options.getContext()
     except (Error, ValueError) as error:
-        raise ListenerError(f"certificate {str(files[0])!r} and key {str(files[1])!r} do not work: {_reason(error)}") from None
+        raise ListenerError(
+            f"certificate {str(files[0])!r} and key {str(files[1])!r} do not work: {_reason(error)}"
+        ) from None
     return options

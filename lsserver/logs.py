@@ -1,8 +1,9 @@
 """
 Which log lines are written: a level for all of them, and levels for categories.
 
-A category is the namespace of a L{Logger<twisted.logger.Logger>}, as a rule the
-name of the module that logs; a level for C{lsserver.engine} holds for all below it.
+A category is the namespace of a L{Logger<twisted.logger.Logger>}, such as
+C{LightstreamerLogger.requests}; a level for C{LightstreamerLogger} holds for all
+below it.
 """
 
 from __future__ import annotations

@@ -10,18 +10,18 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-import twisted
 from twisted.python import usage
 
+import twisted
 from lsserver import __version__, listeners
 from lsserver.config import Configuration, General, WebServer, read_file
 from lsserver.elements import LEVELS
-from lsserver.listeners import DEFAULT_NAME, DEFAULT_PORT, HttpServer, ListenerError
+from lsserver.listeners import HttpServer, ListenerError
 from lsserver.reading import ConfigError
 
 

@@ -107,7 +107,7 @@ def describe(kind: Any, element: Element) -> str:
     if inner is Path:
         return "a path" + none
     if dataclasses.is_dataclass(inner):
-        return "a table" + none
+        return "a table"
     if origin in (tuple, frozenset):
         part = typing.get_args(inner)[0]
         if dataclasses.is_dataclass(part):
@@ -162,7 +162,7 @@ class Reader:
                 slots.setdefault(slot.path, []).append((cls, slot))
         values: dict[type, dict[str, Any]] = {cls: {} for cls in groups}
         self._walk(table, "", "", slots, values)
-        return {cls: cls(**given) for cls, given in values.items()}
+        return {cls: self._made(cls, given, "") for cls, given in values.items()}
 
     def _walk(
         self,
@@ -182,16 +182,14 @@ class Reader:
                     except _Undefined:
                         pass
                     except _Wrong:
-                        problem = f"{self.source}: {shown} = {_show(value)}: must be {slot.allowed()}"
-                        if problem not in self.problems:
-                            self.problems.append(problem)
+                        self._tell(f"{shown} = {_show(value)}: must be {slot.allowed()}")
             elif any(known.startswith(path + ".") for known in slots):
                 if isinstance(value, Mapping):
                     self._walk(value, path + ".", where, slots, values)
                 else:
-                    self.problems.append(f"{self.source}: {shown} = {_show(value)}: must be a table")
+                    self._tell(f"{shown} = {_show(value)}: must be a table")
             else:
-                self.problems.append(f"{self.source}: unknown key {shown!r}; the nearest known one is {self._nearest(path, slots)!r}")
+                self._tell(f"unknown key {shown!r}; the nearest known one is {self._nearest(path, slots)!r}")
 
     def _nearest(self, path: str, slots: Iterable[str]) -> str:
         """The known path that looks most like C{path}; one that ends alike wins over one that begins alike."""
@@ -224,7 +222,9 @@ class Reader:
             for number, one in enumerate(parts, 1):
                 place = f"{where}[{number}]" if len(parts) > 1 else where
                 try:
-                    converted.append(self._convert(one, part, element, place + "." if dataclasses.is_dataclass(part) else place))
+                    converted.append(
+                        self._convert(one, part, element, place + "." if dataclasses.is_dataclass(part) else place)
+                    )
                 except _Undefined:
                     continue
             return origin(converted)
@@ -239,8 +239,22 @@ class Reader:
             raise _Wrong
         slots = {slot.path: [(cls, slot)] for slot in slots_of(cls, self.nested[cls])}
         values: dict[type, dict[str, Any]] = {cls: {}}
-        self._walk(value, "", where if where.endswith(".") else where + ".", slots, values)
-        return cls(**values[cls])
+        where = where.removesuffix(".")
+        self._walk(value, "", where + ".", slots, values)
+        return self._made(cls, values[cls], where)
+
+    def _made(self, cls: type[T], given: Mapping[str, Any], where: str) -> T:
+        """The instance; one with the defaults when the class itself finds something wrong with the values."""
+        try:
+            return cls(**given)
+        except ValueError as error:
+            self._tell(f"{where}: {error}" if where else str(error))
+            return cls()
+
+    def _tell(self, problem: str) -> None:
+        line = f"{self.source}: {problem}"
+        if line not in self.problems:
+            self.problems.append(line)
 
     def _leaves(self, table: Mapping[str, Any], element: Element, prefix: str) -> Iterable[tuple[str, str]]:
         """The texts of a free table; a nested table is the same as dots in the names."""

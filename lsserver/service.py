@@ -12,7 +12,7 @@ from twisted.application.service import MultiService
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, TimeoutError
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
-from twisted.logger import ILogObserver, LogLevelFilterPredicate, Logger
+from twisted.logger import ILogObserver, Logger, LogLevelFilterPredicate
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
@@ -29,7 +29,7 @@ from lsserver.transport.site import make_site
 
 __all__ = ["LightstreamerService", "Options", "makeService"]
 
-log = Logger()
+log = Logger(namespace="LightstreamerLogger.init")
 
 ADAPTER_STOP_SECONDS = STOP_SECONDS - 1
 """Longest wait for adapters at the end; what is left is for the reactor and its threads."""
@@ -68,7 +68,7 @@ class LightstreamerService(MultiService):
         super().__init__()
         self.setName("lsserver")
         self.configuration = configuration
-        self.kernel = Kernel(configuration.engine, reactor)
+        self.kernel = Kernel(configuration.engine, reactor, self._adapter_failed)
         self.ports: list[IListeningPort] = []
         self.started: Deferred[None] = Deferred()
         self._sets = sets
@@ -107,7 +107,7 @@ class LightstreamerService(MultiService):
         """
         site = make_site(
             self.kernel,
-            self.configuration.transport,
+            server.settings(self.configuration.transport),
             server_name=server.name,
             pages=pages_of(self.configuration.general.web_server),
         )
@@ -130,8 +130,8 @@ class LightstreamerService(MultiService):
             self._give_up("the server could not start because of the error above")
 
     def _adapter_failed(self, exception: BaseException) -> None:
-        """An adapter called C{failure()}: the server is of no use without it (adapters-api.md 11)."""
-        self._give_up(f"an adapter gave up: {exception}")
+        """An adapter called C{failure()}: the server is of no use without it."""
+        self._give_up(f"an adapter has failed, so the server ends: {exception}")
 
     def _give_up(self, line: str) -> None:
         log.critical("{line}", line=line)
