@@ -30,6 +30,7 @@ class Binding:
     @ivar room: bytes that the response may still take, C{None} on WebSocket.
     @ivar last_write: when anything was written, in seconds.
     @ivar last_request: when the client last asked for anything.
+    @ivar not_before: a poll is not answered before this time (C{min_interpoll_millis}).
     @ivar empty: no data notification was written yet.
     """
 
@@ -60,6 +61,7 @@ class Binding:
             length = parameters.content_length or settings.content_length
             self.room = max(length, settings.min_content_length)
         self.bound_at = self.last_write = self.last_request = wheel.now()
+        self.not_before = 0.0
         self.empty = True
         self.closed = False
 

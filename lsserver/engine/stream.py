@@ -55,6 +55,7 @@ class Stream:
 
     __slots__ = (
         "_aside",
+        "_last_poll",
         "_owner",
         "_throttled",
         "bandwidth",
@@ -89,6 +90,7 @@ class Stream:
         self._owner = owner
         self._throttled = False
         self._aside: list[bytes] = []
+        self._last_poll = -math.inf
         self.binding: Binding | None = None
         self.closed = False
         self.dirty = False
@@ -148,6 +150,9 @@ class Stream:
         if replay:
             binding.empty = False
         binding.start()
+        if binding.polling:
+            binding.not_before = self._last_poll + settings.min_interpoll_millis / 1000
+            self._last_poll = max(self.wheel.now(), binding.not_before)
         if binding.polling and (replay or not binding.idle_millis):
             # Answered at once, with whatever there is.
             self.flush(self.wheel.now())
@@ -269,8 +274,8 @@ class Stream:
             if binding.polling and (not binding.idle_millis or not binding.empty):
                 self.end_poll()
             return
-        wait = self.bandwidth.wait(now)
-        if wait:
+        wait = max(self.bandwidth.wait(now), binding.not_before - now)
+        if wait > 0:
             if not self._throttled:
                 self._throttled = True
                 self.wheel.at(now + wait, self._unthrottle)
@@ -317,7 +322,14 @@ class Stream:
         """The poll is answered, or was held as long as it may be."""
         binding = self.binding
         if binding is not None and binding.polling:
-            self.loop(binding.polling_millis)
+            if self.wheel.now() < binding.not_before:
+                self.wheel.at(binding.not_before, self._end_poll_of, binding)
+            else:
+                self.loop(binding.polling_millis)
+
+    def _end_poll_of(self, binding: Binding) -> None:
+        if self.binding is binding:
+            self.end_poll()
 
     def write_soon(self, line: bytes) -> None:
         """A line that is no data notification, at the end of the turn; of no use while unbound."""
