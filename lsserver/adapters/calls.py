@@ -196,8 +196,8 @@ class MetadataHandle:
 
         possible = await self._ask(self._data[data_adapter], "mode_may_be_allowed", program())
         if len(possible) > 1:
-            _log.warn(
-                "{label}: item {item} may be had in {modes}; it is forced as {mode}",
+            _log.info(
+                "{label}: item {item} may be had in {modes}; without a subscriber that decides it is kept as {mode}",
                 label=self.invoker.label,
                 item=item,
                 modes=", ".join(possible),
