@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lsserver.tlcp import json_patch, tlcp_diff
-from lsserver.tlcp.values import JsonToken, Vector, escape, join, text
+from lsserver.tlcp.values import JsonToken, Vector, body, escape, text
 
 JSON_PATCH = "JSONPATCH"
 TLCP_DIFF = "DIFF_MATCH_PATCH"
@@ -33,21 +33,22 @@ def diff_body(
     @return: the list, and what the client holds afterwards: L{target} itself unless
         some field is now held as a document.
     """
-    written: list[bytes] = []
+    written = list(target)
     documents: dict[int, JsonToken] = {}
     for index, (old, new, order) in enumerate(zip(base, target, orders, strict=True)):
         if new is old or new == old:
-            written.append(b"")
             if isinstance(old, JsonToken):
                 documents[index] = old
-            continue
-        diff = _diff(old, new, order, supported, jsonpatch_min_length) if order else None
-        written.append(new if diff is None else diff)
-        if diff is not None and diff.startswith(b"^P"):
-            documents[index] = JsonToken(new)
+        elif order:
+            diff = _diff(old, new, order, supported, jsonpatch_min_length)
+            if diff is not None:
+                written[index] = diff
+                if diff.startswith(b"^P"):
+                    documents[index] = JsonToken(new)
     if documents:
         target = tuple([documents.get(index, new) for index, new in enumerate(target)])
-    return join(written), target
+    # No token of a value starts like a diff, so that none of these seems unchanged.
+    return body(base, tuple(written)), target
 
 
 def _diff(
