@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from twisted.logger import Logger
 
@@ -14,19 +15,21 @@ from lsserver import installed
 from lsserver.adapters import loader
 from lsserver.adapters.adapter_set import AdapterSet
 from lsserver.adapters.errors import LoadError
-from lsserver.config import General
+from lsserver.config import Configuration
 from lsserver.reading import ConfigError
 
 log = Logger(namespace="LightstreamerLogger.init")
 
 
-def load(general: General) -> list[AdapterSet]:
+def load(configuration: Configuration, reactor: Any) -> list[AdapterSet]:
     """
     Load every adapter set. One that was asked for replaces a demo of the same id.
 
+    @param reactor: for the adapters' calls and threads.
     @raise ConfigError: with one line for each source that cannot be loaded and
         for each id that is there twice.
     """
+    general = configuration.general
     problems: list[str] = []
     found: dict[str, AdapterSet] = {}
     origin: dict[str, str] = {}
@@ -38,10 +41,24 @@ def load(general: General) -> list[AdapterSet]:
             problems.append(f"{source}: {error}")
             return []
 
+    def folder(path: Path) -> Callable[[], list[AdapterSet]]:
+        variables = loader.environment() if general.enable_expansion_for_adapters_config else None
+        shared = general.shared_dir
+        return lambda: loader.scan(path, variables=variables, shared=shared, calls=configuration.calls, reactor=reactor)
+
+    def line(text: str) -> Callable[[], list[AdapterSet]]:
+        return lambda: [loader.from_option(text, calls=configuration.calls, reactor=reactor)]
+
+    def plugins() -> list[AdapterSet]:
+        found = loader.from_plugins()
+        for one in found:
+            one.calls = configuration.calls
+        return found
+
     sources: list[tuple[str, Callable[[], list[AdapterSet]]]] = [
-        *((f"adapters-dir {str(folder)!r}", _scanner(folder)) for folder in general.adapters_dir),
-        *((f"adapter {text!r}", _reader(text)) for text in general.adapter),
-        ("Twisted plugin", loader.from_plugins),
+        *((f"adapters-dir {str(path)!r}", folder(path)) for path in general.adapters_dir),
+        *((f"adapter {text!r}", line(text)) for text in general.adapter),
+        ("Twisted plugin", plugins),
     ]
     for source, load_them in sources:
         for one in take(source, load_them):
@@ -50,7 +67,7 @@ def load(general: General) -> list[AdapterSet]:
             found[one.id], origin[one.id] = one, source
     demos = installed.demo_adapters()
     if general.demo and demos is not None:
-        for one in take(f"demos in {str(demos)!r}", _scanner(demos)):
+        for one in take(f"demos in {str(demos)!r}", folder(demos)):
             if one.id in found:
                 log.info("{source} replaces the demo {id}", source=origin[one.id], id=one.id)
             else:
@@ -58,14 +75,6 @@ def load(general: General) -> list[AdapterSet]:
     if problems:
         raise ConfigError(problems)
     return list(found.values())
-
-
-def _scanner(folder: Path) -> Callable[[], list[AdapterSet]]:
-    return lambda: loader.scan(folder)
-
-
-def _reader(text: str) -> Callable[[], list[AdapterSet]]:
-    return lambda: [loader.from_option(text)]
 
 
 def described(adapter_set: AdapterSet) -> str:

@@ -2,7 +2,8 @@
 The configuration as frozen values, and how it comes from a TOML file.
 
 The defaults stand in these dataclasses, in
-L{EngineSettings<lsserver.engine.settings.EngineSettings>} and in
+L{CallSettings<lsserver.adapters.invocation.CallSettings>},
+L{EngineSettings<lsserver.engine.settings.EngineSettings>} and
 L{TransportSettings<lsserver.transport.settings.TransportSettings>}, and nowhere else.
 """
 
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lsserver import elements
+from lsserver.adapters.invocation import CallSettings
 from lsserver.engine.settings import EngineSettings
 from lsserver.listeners import DEFAULT_PORT, HttpServer, HttpsServer, Keystore, with_names
 from lsserver.reading import ConfigError, Element, Reader
@@ -38,6 +40,8 @@ class General:
     adapters_dir: tuple[Path, ...] = ()
     adapter: tuple[str, ...] = ()
     demo: bool = True
+    shared_dir: Path | None = None
+    enable_expansion_for_adapters_config: bool = True
     web_server: WebServer = WebServer()
     log_level: str = "info"
     log_config: Mapping[str, str] = field(default_factory=dict)
@@ -52,12 +56,14 @@ class Configuration:
     """Everything that the service is built from."""
 
     general: General = field(default_factory=General)
+    calls: CallSettings = field(default_factory=CallSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
     transport: TransportSettings = field(default_factory=TransportSettings)
 
 
 GROUPS: Mapping[type, Mapping[str, Element]] = {
     General: elements.CONFIGURATION,
+    CallSettings: elements.CALLS,
     EngineSettings: elements.ENGINE,
     TransportSettings: elements.TRANSPORT,
 }
@@ -79,20 +85,22 @@ def read_file(path: Path, environment: Mapping[str, str] = os.environ) -> Config
     """
     The configuration in a TOML file. Relative paths in it are relative to its folder.
 
+    @raise OSError: the file cannot be read.
     @raise ConfigError: with one line for each problem, naming file, key, value
         and what is allowed.
     """
     try:
         with open(path, "rb") as file:
             table = tomllib.load(file)
-    except OSError as error:
-        raise ConfigError([f"cannot read {str(path)!r}: {error.strerror}"]) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError([f"{path}: not a TOML file: {error}"]) from None
     reader = Reader(str(path), path.absolute().parent, environment, NESTED)
     found = reader.read(table, GROUPS)
     configuration = Configuration(
-        general=found[General], engine=found[EngineSettings], transport=found[TransportSettings]
+        general=found[General],
+        calls=found[CallSettings],
+        engine=found[EngineSettings],
+        transport=found[TransportSettings],
     )
     problems = reader.problems or [f"{path}: {problem}" for problem in contradictions(configuration)]
     if problems:
@@ -111,7 +119,8 @@ def contradictions(configuration: Configuration) -> list[str]:
         )
     if engine.min_content_length > engine.content_length:
         problems.append(
-            f"content_length = {engine.content_length}: must be min_content_length ({engine.min_content_length}) or more"
+            f"content_length = {engine.content_length}: must be min_content_length "
+            f"({engine.min_content_length}) or more"
         )
     for kind, servers in (("http_server", general.http_server), ("https_server", general.https_server)):
         for number, server in enumerate(servers, 1):

@@ -70,7 +70,12 @@ ENGINE: Mapping[str, Element] = {
     ),
     "preserve_unfiltered_command_ordering": Element("Unfiltered COMMAND subscriptions keep the order between keys."),
     "control_link_address": Element("Host, or host:port, that clients are told to use for the rest of a session."),
-    "unexpected_wait_threshold_millis": _millis("A synchronous adapter call that takes longer is logged. 0: none."),
+    "unexpected_wait_threshold_millis": _millis("An adapter call that takes longer is logged. 0: none is."),
+}
+
+CALLS: Mapping[str, Element] = {
+    "unexpected_wait_threshold_millis": ENGINE["unexpected_wait_threshold_millis"],
+    "adapter_call_timeout_millis": _millis("An adapter call that takes longer fails. 0: no limit."),
 }
 
 TRANSPORT: Mapping[str, Element] = {
@@ -98,7 +103,7 @@ TRANSPORT: Mapping[str, Element] = {
     "response_http_headers": Element("Extra headers of every response of the protocol."),
     "use_enriched_content_type": Element("Streams for native clients are text/enriched, which no carrier holds back."),
     "skip_local_forwards": Element(
-        "Entries at the end of X-Forwarded-For that come from proxies of your own. 0: the peer of the socket is the client.",
+        "Entries at the end of X-Forwarded-For that come from your own proxies. 0: the peer of the socket is the client.",
         "entries",
         0,
     ),
@@ -162,6 +167,8 @@ CONFIGURATION: Mapping[str, Element] = {
     "adapters_dir": Element("Folders with adapter sets, one in each subfolder that has an adapters.xml."),
     "adapter": Element("Adapter sets in one line, as for the option --adapter."),
     "demo": Element("Load the demo adapter sets that are installed."),
+    "shared_dir": Element("Folder of modules that all adapter sets may import; none: shared in each of adapters_dir."),
+    "enable_expansion_for_adapters_config": Element('Expand "$env.NAME" in each adapters.xml.'),
     "web_server": Element("The internal web server."),
     "log_level": Element("Least severe level that is logged.", choices=LEVELS),
     "log_config": Element(

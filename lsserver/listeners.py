@@ -110,7 +110,7 @@ def from_option(text: str) -> HttpServer:
     named = _NAMED.fullmatch(text)
     name, endpoint = (named[1].strip(), named[2]) if named else ("", text)
     if not endpoint:
-        raise ListenerError("there is no endpoint")
+        raise ListenerError("[NAME@]ENDPOINT, such as tcp:8080")
     return HttpServer(name=name, endpoint=endpoint)
 
 
@@ -171,7 +171,8 @@ def _from_string(reactor: Any, text: str) -> IStreamServerEndpoint:
     if "sslmethod=" in text:
         raise ListenerError("sslmethod is not taken; TLS 1.2 or newer is always spoken")
     try:
-        return serverFromString(reactor, text)
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, text)
+        return endpoint
     except OSError as error:
         raise ListenerError(f"cannot read {error.filename!r}: {error.strerror}") from None
     except Exception as error:  # plugins and OpenSSL raise what they like; all of it means a wrong text

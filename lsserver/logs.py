@@ -12,7 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from twisted.logger import FilteringLogObserver, ILogObserver, LogLevel, LogLevelFilterPredicate
-from twisted.scripts.twistd import _SomeApplicationRunner
+from twisted.scripts import twistd
+
+_AppLogger: Any = twistd._SomeApplicationRunner.loggerFactory  # type: ignore[attr-defined]
+"""How C{twistd} logs on this operating system."""
 
 
 def predicate(level: str, categories: Mapping[str, str]) -> LogLevelFilterPredicate:
@@ -26,12 +29,9 @@ def predicate(level: str, categories: Mapping[str, str]) -> LogLevelFilterPredic
     return decision
 
 
-def filtered_observer(twistd_options: Mapping[str, Any], decision: LogLevelFilterPredicate) -> ILogObserver:
-    """The observer that C{twistd} would log to (standard output, a file or syslog), behind C{decision}."""
+class FilteredLogger(_AppLogger):  # type: ignore[misc]
+    """The log of C{twistd}: standard output, a file or syslog, as its options say."""
 
-    class FilteredLogger(_SomeApplicationRunner.loggerFactory):  # type: ignore[misc,name-defined]
-        def observer(self) -> ILogObserver:
-            return FilteringLogObserver(self._getLogObserver(), [decision])
-
-    observer: ILogObserver = FilteredLogger(twistd_options).observer()
-    return observer
+    def observer(self, decision: LogLevelFilterPredicate) -> ILogObserver:
+        """The observer of that log, behind C{decision}."""
+        return FilteringLogObserver(self._getLogObserver(), [decision])

@@ -49,7 +49,7 @@ class Options(usage.Options):
     configuration: Configuration
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._listeners: list[HttpServer] = []
         self._adapters_dir: list[Path] = []
         self._adapters: list[str] = []
@@ -68,11 +68,11 @@ class Options(usage.Options):
             self._wrong("port", value, "must be a port number from 1 to 65535, or 0 for any free one")
 
     def opt_listen(self, value: str) -> None:
-        """[NAME@]ENDPOINT, again for more: tcp:8080, ssl:8443:privateKey=a.pem:certKey=b.pem [default: --port]"""
+        """[NAME@]ENDPOINT, again for more, like ssl:443:privateKey=a.pem:certKey=b.pem [default: none]"""
         try:
             self._listeners.append(listeners.from_option(value))
         except ListenerError as wrong:
-            self._wrong("listen", value, str(wrong))
+            self._wrong("listen", value, f"must be {wrong}")
 
     def opt_config(self, value: str) -> None:
         """TOML file; options win over it [default: none]"""
@@ -81,18 +81,18 @@ class Options(usage.Options):
     def opt_adapters_dir(self, value: str) -> None:
         """Folder of adapter sets, again for more [default: none]"""
         if Path(value).is_dir():
-            self._adapters_dir.append(Path(value))
+            self._adapters_dir.append(Path(value).absolute())
         else:
             self._wrong("adapters-dir", value, "must be a folder")
 
     def opt_adapter(self, value: str) -> None:
-        """Adapter set in one line, again for more: ID,data=module:Class,param.name=value [default: none]"""
+        """Adapter set in one line, again for more, like ID,data=module:Class,param.name=value [default: none]"""
         self._adapters.append(value)
 
     def opt_pages(self, value: str) -> None:
         """Folder to serve at / [default: the demo pages]"""
         if Path(value).is_dir():
-            self._general["web_server"] = WebServer(pages_dir=Path(value))
+            self._general["web_server"] = WebServer(pages_dir=Path(value).absolute())
         else:
             self._wrong("pages", value, "must be a folder")
 
@@ -111,7 +111,7 @@ class Options(usage.Options):
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """As the base class, but a mistake ends the process with its one line."""
         try:
-            super().parseOptions(options)
+            super().parseOptions(options)  # type: ignore[no-untyped-call]
         except usage.UsageError as error:
             refuse([self._explained(str(error))])
 
@@ -127,6 +127,8 @@ class Options(usage.Options):
             configuration = read_file(self._config) if self._config else Configuration()
         except ConfigError as wrong:
             refuse(wrong.problems)
+        except OSError as error:
+            refuse([f"--config: cannot read {str(self._config)!r}: {error.strerror}"])
         self.configuration = replace(configuration, general=self._over(configuration.general))
         self._keep_the_folder_clean()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, TimeoutError, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import ILogObserver, Logger, LogLevelFilterPredicate
@@ -65,8 +65,8 @@ class LightstreamerService(MultiService):
         ending: IEnding,
         log_observer: Callable[[], ILogObserver] | None = None,
     ) -> None:
-        super().__init__()
-        self.setName("lsserver")
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.setName("lsserver")  # type: ignore[no-untyped-call]
         self.configuration = configuration
         self.kernel = Kernel(configuration.engine, reactor, self._adapter_failed)
         self.ports: list[IListeningPort] = []
@@ -82,11 +82,11 @@ class LightstreamerService(MultiService):
         """Also gives the application of C{twistd} the log observer that obeys the levels."""
         if self._log_observer is not None and isinstance(parent, Componentized):
             parent.setComponent(ILogObserver, self._log_observer())
-        super().setServiceParent(parent)
+        super().setServiceParent(parent)  # type: ignore[no-untyped-call]
 
     def startService(self) -> None:
         """Begin to start; L{started} tells the end of it."""
-        super().startService()
+        super().startService()  # type: ignore[no-untyped-call]
         self._reactor.callWhenRunning(self._ending.watch_signals)
         self.started = Deferred.fromCoroutine(self._start())
         self.started.addErrback(self._start_failed)
@@ -160,7 +160,7 @@ class LightstreamerService(MultiService):
             await stopped.addTimeout(ADAPTER_STOP_SECONDS, self._reactor)
         except TimeoutError:
             log.warn("adapters did not stop within {seconds:g} s", seconds=ADAPTER_STOP_SECONDS)
-        await super().stopService()
+        await maybeDeferred(MultiService.stopService, self)
 
 
 async def _close(port: IListeningPort) -> None:
@@ -185,7 +185,7 @@ def makeService(options: Options) -> LightstreamerService:
     problems = problems_of(general.listeners(), reactor)
     sets: list[AdapterSet] = []
     try:
-        sets = adapter_sets.load(general)
+        sets = adapter_sets.load(options.configuration, reactor)
     except ConfigError as wrong:
         problems += wrong.problems
     if problems:
@@ -204,7 +204,7 @@ def makeService(options: Options) -> LightstreamerService:
 
 
 def _observer_maker(options: Options, decision: LogLevelFilterPredicate) -> Callable[[], ILogObserver]:
-    return lambda: logs.filtered_observer(options.parent or {}, decision)
+    return lambda: logs.FilteredLogger(options.parent or {}).observer(decision)
 
 
 def print_summary(configuration: Configuration, sets: Sequence[AdapterSet]) -> None:

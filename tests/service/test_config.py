@@ -99,8 +99,7 @@ class FileTests(SynchronousTestCase):
         self.assertEqual(General().listeners(), (HttpServer(name="Lightstreamer HTTP Server", port=8080),))
 
     def test_a_missing_file(self) -> None:
-        error = self.assertRaises(ConfigError, read_file, Path("nowhere.toml"))
-        self.assertEqual(error.problems, ("cannot read 'nowhere.toml': No such file or directory",))
+        self.assertRaises(FileNotFoundError, read_file, Path("nowhere.toml"))
 
     def test_what_is_not_toml(self) -> None:
         (problem,) = self.problems("port 8080")
@@ -131,7 +130,8 @@ class FileTests(SynchronousTestCase):
         for text, told in [
             (
                 "default_keepalive_millis = 500",
-                "default_keepalive_millis = 500: must be from min_keepalive_millis (1000) to max_keepalive_millis (30000)",
+                "default_keepalive_millis = 500: must be from min_keepalive_millis (1000) "
+                "to max_keepalive_millis (30000)",
             ),
             ("content_length = 2000", "content_length = 2000: must be min_content_length (3000) or more"),
             ('[[http_server]]\nname = "a"', "http_server[1]: has no port"),
