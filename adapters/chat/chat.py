@@ -9,59 +9,64 @@ told apart by their address and their browser.
 
 from __future__ import annotations
 
+from collections import deque
 from datetime import datetime
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
 from lsserver.adapters.errors import NotificationError, SubscribeError
-from lsserver.adapters.interfaces import IAdapterContext, IItemEventListener
+from lsserver.adapters.interfaces import IAdapterContext
 from lsserver.adapters.literal import LiteralBasedProvider
 from lsserver.adapters.providers import DataProvider
 
 ROOM = "chat_room"
+HISTORY = 30
 
 
 class ChatRoom(DataProvider):
-    """The Data Adapter: publishes what was said. The history is kept by the server."""
+    """
+    The Data Adapter: publishes what is said.
 
-    _log = Logger()
+    Whoever enters gets the history from the server, which keeps as much of it as
+    C{distinct_snapshot_length} says, for as long as somebody is in the room. For
+    the time when it is empty it is kept here.
+    """
+
+    def __init__(self) -> None:
+        self._history: deque[dict[str, str]] = deque(maxlen=HISTORY)
 
     def set_context(self, context: IAdapterContext) -> None:
         """Called first, by the server."""
         self._clock: IReactorTime = context.reactor
 
-    def set_listener(self, event_listener: IItemEventListener) -> None:
-        """
-        Keep the room subscribed while nobody is in it: the server then keeps its
-        history, and nothing that is said to an empty room is lost.
-        """
-        super().set_listener(event_listener)
-        opened = event_listener.force_subscription(ROOM)
-        opened.addErrback(lambda failure: self._log.failure("The chat room cannot be opened", failure))
+    def issnapshot_available(self, item_name: str) -> bool:
+        """Always: what was said before."""
+        return True
 
     def subscribe(self, item_name: str) -> None:
-        """There is nothing to start: messages come from L{say}."""
+        """Somebody enters the empty room. What is said from now on comes from L{say}."""
         if item_name != ROOM:
             raise SubscribeError(f"there is no chat room {item_name}")
+        for event in self._history:
+            self.listener.update(ROOM, event, True)
+        self.listener.end_of_snapshot(ROOM)
 
     def unsubscribe(self, item_name: str) -> None:
-        """There is nothing to stop."""
+        """There is nothing to stop: the server ignores events that nobody has subscribed."""
 
     def say(self, address: str, nick: str, text: str) -> None:
         """Publish a message."""
         now = self._clock.seconds()
-        self.listener.update(
-            ROOM,
-            {
-                "message": text,
-                "IP": address,
-                "nick": nick,
-                "timestamp": datetime.fromtimestamp(now).strftime("%H:%M:%S"),
-                "raw_timestamp": str(int(now * 1000)),
-            },
-        )
+        event = {
+            "message": text,
+            "IP": address,
+            "nick": nick,
+            "timestamp": datetime.fromtimestamp(now).strftime("%H:%M:%S"),
+            "raw_timestamp": str(int(now * 1000)),
+        }
+        self._history.append(event)
+        self.listener.update(ROOM, event)
 
 
 class ChatMetadata(LiteralBasedProvider):

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -25,12 +25,10 @@ ADAPTERS = Path(__file__).resolve().parents[2] / "adapters"
 class Recorder:
     """
     @ivar calls: name and arguments of what the Data Adapter has called.
-    @ivar forced: the items it wants to be subscribed.
     """
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
-        self.forced: list[str] = []
 
     @property
     def updates(self) -> list[tuple[str, dict[str, Any], bool]]:
@@ -50,12 +48,10 @@ class Recorder:
         self.calls.append(("declare_field_diff_order", item, orders))
 
     def force_subscription(self, item: str) -> Deferred[str | None]:
-        self.forced.append(item)
-        return succeed("DISTINCT")
+        raise AssertionError("a demo forces a subscription")
 
     def unforce_subscription(self, item: str) -> Deferred[None]:
-        self.forced.remove(item)
-        return succeed(None)
+        raise AssertionError("a demo forces a subscription")
 
     def failure(self, exception: BaseException) -> None:
         raise exception

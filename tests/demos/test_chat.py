@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from lsserver.adapters.errors import NotificationError, SubscribeError
-from tests.demos.opened import Recorder, open_set
+from tests.demos.opened import open_set
 
 
 class ChatTests(SynchronousTestCase):
@@ -16,7 +15,7 @@ class ChatTests(SynchronousTestCase):
         self.opened = open_set("chat")
         self.metadata = self.opened.metadata
         self.room = self.opened.data["CHAT_ROOM"]
-        self.listener = self.opened.recorders["CHAT_ROOM"]
+        self.recorder = self.opened.recorders["CHAT_ROOM"]
         self.come("S1")
 
     def come(self, session_id: str, address: str | None = "192.0.2.7", browser: str | None = "Mozilla/5.0") -> None:
@@ -27,34 +26,40 @@ class ChatTests(SynchronousTestCase):
 
     def nick(self, session_id: str) -> object:
         self.say("CHAT|x", session_id)
-        return self.listener.updates[-1][1]["nick"]
-
-    def test_room_is_kept_open(self) -> None:
-        self.assertEqual(self.listener.forced, ["chat_room"])
-
-    def test_room_that_cannot_be_opened_is_logged(self) -> None:
-        class Refusing(Recorder):
-            def force_subscription(self, item: str) -> Deferred[str | None]:
-                return fail(RuntimeError("no"))
-
-        self.room.set_listener(Refusing())
-        [logged] = self.flushLoggedErrors(RuntimeError)
-        self.assertEqual(str(logged.value), "no")
+        return self.recorder.updates[-1][1]["nick"]
 
     def test_only_one_room(self) -> None:
         self.room.subscribe("chat_room")
         self.room.unsubscribe("chat_room")
         self.assertRaises(SubscribeError, self.room.subscribe, "chat_room2")
 
-    def test_the_server_keeps_the_history(self) -> None:
-        self.assertFalse(self.room.issnapshot_available("chat_room"))
+    def test_history(self) -> None:
+        """The server asks for it when the first one enters, and keeps it for the others."""
+        self.assertTrue(self.room.issnapshot_available("chat_room"))
         self.assertEqual(self.metadata.get_distinct_snapshot_length("chat_room"), 30)
+        self.room.subscribe("chat_room")
+        self.assertEqual(self.recorder.calls, [("end_of_snapshot", "chat_room")])
+        for number in range(40):
+            self.say(f"CHAT|{number}")
+        self.room.unsubscribe("chat_room")
+        said = [(item, event) for item, event, _ in self.recorder.updates]
+        self.recorder.calls.clear()
+        self.room.subscribe("chat_room")
+        self.assertEqual(self.recorder.updates, [(item, event, True) for item, event in said[-30:]])
+        self.assertEqual(self.recorder.calls[-1], ("end_of_snapshot", "chat_room"))
+
+    def test_what_is_said_to_an_empty_room(self) -> None:
+        self.say("CHAT|hello")
+        self.recorder.calls.clear()
+        self.room.subscribe("chat_room")
+        [(_, event, is_snapshot)] = self.recorder.updates
+        self.assertEqual((event["message"], is_snapshot), ("hello", True))
 
     def test_message(self) -> None:
         self.assertIsNone(self.say("CHAT|hello"))
         now = self.opened.clock.seconds()
         self.assertEqual(
-            self.listener.updates,
+            self.recorder.updates,
             [
                 (
                     "chat_room",
@@ -73,13 +78,13 @@ class ChatTests(SynchronousTestCase):
     def test_any_text(self) -> None:
         for text in ("a|b", "|", "||", " ", "è 日本 😀", "line\nline", "CHAT|x", "x" * 40_000):
             self.say("CHAT|" + text)
-            self.assertEqual(self.listener.updates[-1][1]["message"], text)
+            self.assertEqual(self.recorder.updates[-1][1]["message"], text)
 
     def test_wrong_messages(self) -> None:
         for message in ("", "CHAT", "CHAT|", "|", "chat|x", "CHATX|x", " CHAT|x", "hello", "IM|a|b|c", "x" * 40_000):
             error = self.assertRaises(NotificationError, self.say, message)
             self.assertLess(len(str(error)), 200)
-        self.assertEqual(self.listener.updates, [])
+        self.assertEqual(self.recorder.updates, [])
 
     def test_browsers_behind_one_address_are_told_apart(self) -> None:
         self.come("S2")
@@ -98,7 +103,7 @@ class ChatTests(SynchronousTestCase):
     def test_client_that_says_nothing_about_itself(self) -> None:
         self.come("S2", address=None, browser=None)
         self.say("CHAT|x", "S2")
-        event = self.listener.updates[-1][1]
+        event = self.recorder.updates[-1][1]
         self.assertEqual((event["IP"], event["nick"]), ("-", "unknown"))
 
     def test_session_has_ended(self) -> None:

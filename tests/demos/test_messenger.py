@@ -12,7 +12,7 @@ class MessengerTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.opened = open_set("messenger")
         self.adapter = self.opened.data["SIMPLE_MESSENGER"]
-        self.listener = self.opened.recorders["SIMPLE_MESSENGER"]
+        self.recorder = self.opened.recorders["SIMPLE_MESSENGER"]
 
     def send(self, message: str) -> object:
         return self.opened.metadata.notify_user_message(None, "S1", message)
@@ -21,23 +21,23 @@ class MessengerTests(SynchronousTestCase):
         """Since the last call: item, from, to, text."""
         updates = [
             (item, event["fromNick"], event["toNick"], event["message"])
-            for item, event, is_snapshot in self.listener.updates
+            for item, event, is_snapshot in self.recorder.updates
             if not is_snapshot and "fromNick" in event
         ]
-        self.listener.calls.clear()
+        self.recorder.calls.clear()
         return updates
 
     def test_list_of_nobody(self) -> None:
         self.assertTrue(self.adapter.issnapshot_available("buddy_list"))
         self.adapter.subscribe("buddy_list")
-        self.assertEqual(self.listener.calls, [("end_of_snapshot", "buddy_list")])
+        self.assertEqual(self.recorder.calls, [("end_of_snapshot", "buddy_list")])
 
     def test_list_shows_who_is_there_then_who_comes_and_leaves(self) -> None:
         self.adapter.subscribe("im_bob")
         self.adapter.subscribe("im_ann")
         self.adapter.subscribe("im_zoe")
         self.adapter.unsubscribe("im_zoe")
-        self.assertEqual(self.listener.calls, [])
+        self.assertEqual(self.recorder.calls, [])
         self.adapter.subscribe("buddy_list")
         self.adapter.subscribe("im_cid")
         self.adapter.unsubscribe("im_bob")
@@ -45,7 +45,7 @@ class MessengerTests(SynchronousTestCase):
         self.adapter.unsubscribe("im_ann")
         self.adapter.subscribe("im_dan")
         self.assertEqual(
-            self.listener.calls,
+            self.recorder.calls,
             [
                 ("update", "buddy_list", {"key": "ann", "command": "ADD"}, True),
                 ("update", "buddy_list", {"key": "bob", "command": "ADD"}, True),
@@ -100,7 +100,7 @@ class MessengerTests(SynchronousTestCase):
             error = self.assertRaises(CreditsError, self.send, message)
             self.assertEqual((error.client_error_code, error.client_user_msg), (-1, "Wrong message"))
             self.assertLess(len(str(error)), 200)
-        self.assertEqual(self.listener.calls, [])
+        self.assertEqual(self.recorder.calls, [])
 
     def test_wrong_messages(self) -> None:
         for message in ("", "|", "im|ann|bob|x", "CHAT|x", "IMX|ann|bob|x", "hello", "x" * 40_000):

@@ -14,20 +14,20 @@ class PortfolioTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.opened = open_set("portfolio")
         self.adapter = self.opened.data["PORTFOLIO_ADAPTER"]
-        self.listener = self.opened.recorders["PORTFOLIO_ADAPTER"]
+        self.recorder = self.opened.recorders["PORTFOLIO_ADAPTER"]
 
     def order(self, message: str) -> None:
         self.assertEqual(self.opened.metadata.notify_user_message(None, "S1", message), "SUBMITTED")
 
     def rows(self, name: str) -> list[tuple[object, object, object]]:
         """The snapshot of a portfolio that is not subscribed: key, command, qty."""
-        self.listener.calls.clear()
+        self.recorder.calls.clear()
         self.adapter.subscribe(name)
         self.adapter.unsubscribe(name)
-        self.assertEqual(self.listener.calls[-1], ("end_of_snapshot", name))
-        for item, _, is_snapshot in self.listener.updates:
+        self.assertEqual(self.recorder.calls[-1], ("end_of_snapshot", name))
+        for item, _, is_snapshot in self.recorder.updates:
             self.assertEqual((item, is_snapshot), (name, True))
-        return [(event["key"], event["command"], event["qty"]) for _, event, _ in self.listener.updates]
+        return [(event["key"], event["command"], event["qty"]) for _, event, _ in self.recorder.updates]
 
     def test_begins_with_five_rows(self) -> None:
         self.assertTrue(self.adapter.issnapshot_available("portfolio1"))
@@ -40,7 +40,7 @@ class PortfolioTests(SynchronousTestCase):
 
     def test_orders_change_rows(self) -> None:
         self.adapter.subscribe("portfolio1")
-        self.listener.calls.clear()
+        self.recorder.calls.clear()
         self.order("BUY|portfolio1|item9|30")
         self.order("BUY|portfolio1|item9|12")
         self.order("SELL|portfolio1|item9|2")
@@ -49,7 +49,7 @@ class PortfolioTests(SynchronousTestCase):
         self.order("SELL|portfolio1|item2|500")
         self.order("BUY|portfolio1|item2|7")
         self.assertEqual(
-            self.listener.updates,
+            self.recorder.updates,
             [
                 ("portfolio1", {"key": "item9", "command": "ADD", "qty": "30"}, False),
                 ("portfolio1", {"key": "item9", "command": "UPDATE", "qty": "42"}, False),
@@ -74,7 +74,7 @@ class PortfolioTests(SynchronousTestCase):
 
     def test_orders_for_a_portfolio_that_nobody_watches(self) -> None:
         self.order("BUY|portfolio2|item30|1")
-        self.assertEqual(self.listener.calls, [])
+        self.assertEqual(self.recorder.calls, [])
         self.assertEqual(self.rows("portfolio2"), [*FIRST_ROWS, ("item30", "ADD", "1")])
 
     def test_portfolios_are_independent(self) -> None:
@@ -84,7 +84,7 @@ class PortfolioTests(SynchronousTestCase):
     def test_orders_without_effect(self) -> None:
         self.order("SELL|portfolio1|item9|1")
         self.order(f"BUY|portfolio1|item1|{2**31 - 1}")
-        self.assertEqual(self.listener.calls, [])
+        self.assertEqual(self.recorder.calls, [])
         self.assertEqual(self.rows("portfolio1"), FIRST_ROWS)
 
     def test_largest_quantity(self) -> None:
@@ -126,11 +126,11 @@ class PortfolioTests(SynchronousTestCase):
             "x" * 40_000,
         ]
         self.adapter.subscribe("portfolio1")
-        self.listener.calls.clear()
+        self.recorder.calls.clear()
         for message in wrong:
             error = self.assertRaises(NotificationError, self.opened.metadata.notify_user_message, None, "S1", message)
             self.assertLess(len(str(error)), 200)
-        self.assertEqual(self.listener.calls, [])
+        self.assertEqual(self.recorder.calls, [])
 
     def test_invented_names_are_not_kept_without_limit(self) -> None:
         self.adapter.subscribe("portfolio1")

@@ -17,7 +17,7 @@ class RoundTripTests(SynchronousTestCase):
         self.opened = open_set("roundtrip")
         self.metadata = self.opened.metadata
         self.adapter = self.opened.data["ROUNDTRIP_ADAPTER"]
-        self.listener = self.opened.recorders["ROUNDTRIP_ADAPTER"]
+        self.recorder = self.opened.recorders["ROUNDTRIP_ADAPTER"]
         self.metadata.notify_new_session(None, "S1", {"REMOTE_IP": "192.0.2.7"})
 
     def send(self, message: str) -> object:
@@ -27,7 +27,7 @@ class RoundTripTests(SynchronousTestCase):
         for number in range(5):
             self.assertTrue(self.adapter.issnapshot_available(f"roundtrip{number}"))
             self.adapter.subscribe(f"roundtrip{number}")
-        self.assertEqual(self.listener.updates, [(f"roundtrip{number}", EMPTY, True) for number in range(5)])
+        self.assertEqual(self.recorder.updates, [(f"roundtrip{number}", EMPTY, True) for number in range(5)])
 
     def test_unknown_board(self) -> None:
         for item in ("roundtrip5", "roundtrip", "roundtrip00", "item1"):
@@ -47,7 +47,7 @@ class RoundTripTests(SynchronousTestCase):
         self.adapter.subscribe("roundtrip2")
         self.adapter.subscribe("roundtrip3")
         self.assertEqual(
-            self.listener.updates,
+            self.recorder.updates,
             [
                 ("roundtrip2", EMPTY, True),
                 ("roundtrip2", event, False),
@@ -58,15 +58,15 @@ class RoundTripTests(SynchronousTestCase):
 
     def test_written_while_nobody_looks(self) -> None:
         self.send("RT|0|hello")
-        self.listener.calls.clear()
+        self.recorder.calls.clear()
         self.adapter.subscribe("roundtrip0")
-        [(_, event, is_snapshot)] = self.listener.updates
+        [(_, event, is_snapshot)] = self.recorder.updates
         self.assertEqual((event["message"], is_snapshot), ("hello", True))
 
     def test_any_text(self) -> None:
         for text in ("a|b", "|", "||", "", " ", "è 日本 😀", "line\nline", "x" * 500):
             self.send("RT|4|" + text)
-            item, event, _ = self.listener.updates[-1]
+            item, event, _ = self.recorder.updates[-1]
             self.assertEqual((item, event["message"]), ("roundtrip4", text))
 
     def test_wrong_messages(self) -> None:
@@ -90,7 +90,7 @@ class RoundTripTests(SynchronousTestCase):
         ):
             error = self.assertRaises(NotificationError, self.send, message)
             self.assertLess(len(str(error)), 200)
-        self.assertEqual(self.listener.calls, [])
+        self.assertEqual(self.recorder.calls, [])
 
     def test_session_has_ended(self) -> None:
         self.metadata.notify_session_close("S1")
@@ -99,7 +99,7 @@ class RoundTripTests(SynchronousTestCase):
     def test_client_without_an_address(self) -> None:
         self.metadata.notify_new_session(None, "S2", {"REMOTE_IP": None})
         self.metadata.notify_user_message(None, "S2", "RT|0|x")
-        self.assertEqual(self.listener.updates[-1][1]["IP"], "-")
+        self.assertEqual(self.recorder.updates[-1][1]["IP"], "-")
 
     def test_modes(self) -> None:
         for number in range(5):
