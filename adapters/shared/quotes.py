@@ -37,9 +37,10 @@ class QuoteAdapter(DataProvider):
         self._market.watch(item_name, self)
 
     def unsubscribe(self, item_name: str) -> None:
-        """Stop sending."""
-        self._subscribed.remove(item_name)
-        self._market.unwatch(item_name, self)
+        """Stop sending. May still be called after L{stop}."""
+        if item_name in self._subscribed:
+            self._subscribed.remove(item_name)
+            self._market.unwatch(item_name, self)
 
     def traded(self, item: str, changes: Quote) -> None:
         """The market reports a trade. In MERGE the fields that did not change may be left out."""

@@ -231,6 +231,7 @@ class QuoteAdapterTests(SynchronousTestCase):
         adapter.subscribe("item2")
         adapter.stop()
         self.assertEqual(opened.clock.getDelayedCalls(), [])
+        adapter.unsubscribe("item1")
 
     def test_modes(self) -> None:
         for folder in ("stocklist", "welcome"):
