@@ -44,10 +44,10 @@ export function money(number) {
   return moneyFormat.format(number);
 }
 
-/** "0.98" is "+0.98 %"; a real minus sign is as wide as the plus. */
+/** "0.98" is "+0.98%"; a real minus sign is as wide as the plus. */
 export function percent(text) {
   const number = Number.parseFloat(text);
   if (Number.isNaN(number)) return "";
   const sign = number > 0 ? "+" : number < 0 ? "\u2212" : "\u2007";
-  return `${sign}${Math.abs(number).toFixed(2)}\u202f%`;
+  return `${sign}${Math.abs(number).toFixed(2)}%`;
 }

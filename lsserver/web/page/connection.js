@@ -9,10 +9,14 @@ const TRANSPORT_NAMES = {
   "http-polling": "HTTP polling",
 };
 
+/** As in the switch. */
+const SHORT_NAMES = { "ws-streaming": "WS stream", "ws-polling": "WS poll", "http-streaming": "HTTP stream", "http-polling": "HTTP poll" };
+
 /** The states of a client, from good to bad: the page shows the worst one of its clients. */
 const STATES = ["connected", "switching", "connecting", "stalled", "recovering", "waiting", "disconnected"];
 
 const STATE_NAMES = {
+  connected: "Connected",
   connecting: "Connecting",
   stalled: "Stalled",
   switching: "Switching",
@@ -42,13 +46,15 @@ export class ConnectionDisplay {
 
   #showAll() {
     const all = [...this.#statuses.values()].sort((a, b) => STATES.indexOf(b.state) - STATES.indexOf(a.state));
-    this.#bar.dataset.state = all[0].state;
-    write(this.#bar.querySelector("[data-text]"), describe(all[0]));
+    const { state, transport } = all[0];
+    this.#bar.dataset.state = state;
+    write(this.#bar.querySelector("[data-text]"), STATE_NAMES[state]);
+    write(this.#bar.querySelector("[data-over]"), state === "connected" ? ` \u00b7 ${TRANSPORT_NAMES[transport]}` : "");
   }
 }
 
 function describe({ state, transport }) {
-  return state === "connected" ? TRANSPORT_NAMES[transport] : STATE_NAMES[state];
+  return state === "connected" ? SHORT_NAMES[transport] : STATE_NAMES[state];
 }
 
 /** The id of a session is long, and it is the key to it: the first characters are enough to see whether it is the same. */
