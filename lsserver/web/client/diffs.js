@@ -64,8 +64,7 @@ function applyOperation(document, operation) {
     case "remove":
       return remove(document, path);
     case "replace":
-      lookUp(document, path);
-      return path.length === 0 ? operation.value : insert(remove(document, path), path, operation.value);
+      return replace(document, path, operation.value);
     case "copy":
       return insert(document, path, structuredClone(lookUp(document, parsePointer(operation.from))));
     case "move": {
@@ -113,6 +112,15 @@ function insert(document, path, value) {
   } else {
     throw new ProtocolError(`the JSON Patch adds to something that is no container: /${path.join("/")}`);
   }
+  return document;
+}
+
+/** Unlike removing and adding, this keeps the place of a member among the others. */
+function replace(document, path, value) {
+  lookUp(document, path);
+  if (path.length === 0) return value;
+  const parent = lookUp(document, path.slice(0, -1));
+  Object.defineProperty(parent, path.at(-1), { value, writable: true, enumerable: true, configurable: true });
   return document;
 }
 
