@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.threads import blockingCallFromThread
 from twisted.logger import Logger
 
@@ -204,6 +204,24 @@ class MetadataHandle:
                 mode=possible[0],
             )
         return possible[0] if possible else None
+
+    async def item_limits(self, item: str, data_adapter: str, mode: str) -> ItemGrant:
+        """
+        What holds for an item whoever subscribes to it: the prefilter and, in
+        DISTINCT, the length of the snapshot.
+        """
+
+        def program() -> grants.Questions[ItemGrant]:
+            source, snapshot = 0.0, 0
+            if mode != Mode.COMMAND:
+                answer = yield self.methods.get_min_source_frequency, (item, data_adapter)
+                source = grants.number(answer, "get_min_source_frequency")
+            if mode == Mode.DISTINCT:
+                answer = yield self.methods.get_distinct_snapshot_length, (item, data_adapter)
+                snapshot = grants.count(answer, "get_distinct_snapshot_length")
+            return ItemGrant(min_source_frequency=source, distinct_snapshot_length=snapshot)
+
+        return await self._ask(self._data[data_adapter], "get_distinct_snapshot_length", program())
 
     async def notify_new_tables(self, user: str | None, session_id: str, tables: Sequence[TableInfo]) -> None:
         """

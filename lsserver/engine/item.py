@@ -93,6 +93,7 @@ class Item:
             limit = self.settings.max_buffer_size
             self.distinct_snapshot_length = max(0, min(grant.distinct_snapshot_length, limit))
             self.main = CHANNELS[mode](self)
+            self._prefilter = None
             if grant.min_source_frequency > 0 and mode != "COMMAND":
                 self._prefilter = Prefilter(
                     self.feed.wheel, grant.min_source_frequency, mode == "MERGE", self._publish_realtime
@@ -138,9 +139,11 @@ class Item:
             if self.main is None:
                 # Only RAW subscribers so far: keep the state for whoever comes later.
                 mode = await self.feed.metadata.fixed_mode(self.name, adapter.name)
-                if self.main is None and mode is not None:
-                    self.main = CHANNELS[mode](self)
-                    self.provisional = True
+                if mode is not None:
+                    limits = await self.feed.metadata.item_limits(self.name, adapter.name, mode)
+                    if self.main is None:
+                        self.take_mode(mode, limits)
+                        self.provisional = True
             available = await adapter.issnapshot_available(self.name)
             if not available:
                 self.end_snapshot(silently=True)

@@ -112,6 +112,11 @@ class FakeMetadata:
         answer: str | None = await self._answer("fixed_mode", None, item, data_adapter)
         return answer
 
+    async def item_limits(self, item: str, data_adapter: str, mode: str) -> ItemGrant:
+        grant = ItemGrant(distinct_snapshot_length=10)
+        answer: ItemGrant = await self._answer("item_limits", grant, item, data_adapter, mode)
+        return answer
+
     async def notify_new_tables(self, *arguments: Any) -> None:
         await self._answer("notify_new_tables", None, *arguments)
 
@@ -306,6 +311,11 @@ class FakeClient:
         data = self.connection.data[self._read :].decode()
         self._read = len(self.connection.data)
         return data.split("\r\n")[:-1]
+
+    def read(self) -> list[str]:
+        """As L{lines}, at the end of the turn."""
+        self.world.turn()
+        return self.lines()
 
 
 class World:
