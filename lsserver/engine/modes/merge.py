@@ -87,7 +87,7 @@ class MergeView(View["Slot"]):
             self.steps += 1
             self._tell()
         if self.queued:
-            self._tell_queues()
+            self._tell_queues(is_snapshot)
         if self.fresh and not is_snapshot:
             self._tell_fresh()
 
@@ -125,9 +125,13 @@ class MergeView(View["Slot"]):
             for slot in self.limited:
                 slot.offer(now)
 
-    def _tell_queues(self) -> None:
-        """Those that want an update whether or not it changes anything."""
+    def _tell_queues(self, is_snapshot: bool) -> None:
+        """Those that want an update whether or not it changes anything; a snapshot has no limits."""
         assert self.current is not None
+        if is_snapshot:
+            for slot in self.queued:
+                slot.start([self.current])
+            return
         now = self.item.now()
         for slot in self.queued:
             slot.push(self.current, now)
@@ -199,6 +203,8 @@ class MergeChannel(Channel[MergeView]):
             values = slot.hooks.apply(self.values, is_snapshot)
             if values is None:
                 slot.filtered += 1
+            elif is_snapshot:
+                slot.start([Update(view.vector(values))])
             else:
                 slot.push(Update(view.vector(values)), now)
 
