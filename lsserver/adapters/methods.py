@@ -81,8 +81,9 @@ class DataMethods:
         @raise LoadError: methods are missing or take other arguments.
         """
         subscribe = getattr(adapter, "subscribe", None)
+        signature = _signature(subscribe) if callable(subscribe) else None
         self.smart = ISmartDataProvider.providedBy(adapter) or (
-            callable(subscribe) and "publisher" in inspect.signature(subscribe).parameters
+            signature is not None and "publisher" in signature.parameters
         )
         contract = ISmartDataProvider if self.smart else IDataProvider
         _check(adapter, label, (contract,), frozenset())
@@ -118,10 +119,9 @@ def _check(adapter: Any, label: str, contracts: Iterable[InterfaceClass], option
 
 
 def _fits(method: Callable[..., Any], description: Method, name: str) -> bool:
-    try:
-        signature = inspect.signature(method)
-    except ValueError:
-        # Built-in callables that do not tell; the first call will.
+    signature = _signature(method)
+    if signature is None:
+        # The first call will tell.
         return True
     keywords = {"data_adapter": ""} if name in _ABOUT_ITEMS and "data_adapter" in signature.parameters else {}
     try:
@@ -131,8 +131,17 @@ def _fits(method: Callable[..., Any], description: Method, name: str) -> bool:
     return True
 
 
+def _signature(method: Callable[..., Any]) -> inspect.Signature | None:
+    """C{None} for built-in callables that do not tell."""
+    try:
+        return inspect.signature(method)
+    except ValueError:
+        return None
+
+
 def _with_data_adapter(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
-    if "data_adapter" in inspect.signature(method).parameters:
+    signature = _signature(method)
+    if signature is not None and "data_adapter" in signature.parameters:
 
         def call(*args: Any) -> Any:
             return method(*args[:-1], data_adapter=args[-1])
