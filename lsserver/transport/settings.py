@@ -65,7 +65,9 @@ class AllowAccessFrom:
             if "." not in self.host[2:].strip(".") or "*" in self.host[1:]:
                 raise ValueError(f"allow_access_from: host {self.host!r} must give at least the second level domain")
         elif self.host != "*" and (not self.host or re.search(r"[*/\s]", self.host)):
-            raise ValueError(f"allow_access_from: host {self.host!r} must be '*', '*.' and a domain, a name or an address")
+            raise ValueError(
+                f"allow_access_from: host {self.host!r} must be '*', '*.' and a domain, a name or an address"
+            )
         if self.port != "*" and not (re.fullmatch("[0-9]{1,5}", self.port) and 0 < int(self.port) < 65536):
             raise ValueError(f"allow_access_from: port {self.port!r} must be '*' or a port number")
 

@@ -1,0 +1,259 @@
+"""
+HTTP connections and requests: those of twisted.web, with raw bodies of limited
+length, a deadline for slow requests, and a way over to WebSocket.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from io import BytesIO
+from typing import Any, cast
+
+from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener, IProtocol
+from twisted.protocols.policies import ProtocolWrapper
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
+from twisted.web import http, server
+from zope.interface import implementer
+
+from lsserver.transport.direct import tcp_below, tune
+from lsserver.transport.settings import TransportSettings
+
+LINGER = 16
+"""
+So many times the request limit is read and thrown away before the connection is
+closed: a client that is still sending would not see the answer to what is too long.
+"""
+
+
+class Request(server.Request):
+    """
+    One request.
+
+    @ivar query: the raw query string.
+    @ivar streaming: the response is a stream that goes on until somebody ends it.
+    @ivar too_long: the body is, and was thrown away.
+    """
+
+    # A body of any type is a sequence of lines; nothing must parse it as a form.
+    defaultContentType = b"text/plain; charset=utf-8"
+
+    def __init__(self, channel: Any, *args: Any, **kw: Any) -> None:
+        super().__init__(channel, *args, **kw)
+        self.query = b""
+        self.streaming = False
+        self.too_long = False
+        self._length = 0
+
+    def gotLength(self, length: int | None) -> None:
+        """The head is complete."""
+        self.content = BytesIO()
+        if length is not None and length > self._limit:
+            self.too_long = True
+
+    @property
+    def _limit(self) -> int:
+        return cast(int, self.channel.settings.request_limit)
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """A part of the body."""
+        self._length += len(data)
+        if self.too_long or self._length > self._limit:
+            self.too_long = True
+            if self._length > LINGER * self._limit:
+                self.channel.refuse_rest()
+        else:
+            self.content.write(data)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """The request is complete."""
+        self.content.seek(0)
+        self.args = {}
+        self.method, self.uri, self.clientproto = command, path, version
+        self.path, _, self.query = path.partition(b"?")
+        self.process()
+
+    def process(self) -> None:
+        """Find the resource and have it answer."""
+        self.site = site = self.channel.site
+        self.setHeader(b"Server", site.server_header)
+        self.setHeader(b"Date", http.datetimeToString())
+        if self.too_long or len(self.uri) > self._limit:
+            self.respond_with(http.REQUEST_ENTITY_TOO_LARGE, b"The request is too long.\r\n")
+            return
+        self.prepath = []
+        self.postpath = [server.unquote(part) for part in self.path[1:].split(b"/")]
+        if self.path == b"*":
+            self.setHeader(b"Allow", b"GET, HEAD, POST, OPTIONS")
+            self.respond(b"")
+            return
+        try:
+            self.render(site.getResourceFor(self))
+        except Exception:
+            self.processingFailed(Failure())
+
+    def header(self, name: str) -> str | None:
+        """The last request header of that name."""
+        value = self.requestHeaders.getRawHeaders(name.encode())
+        return None if value is None else value[-1].decode("latin-1")
+
+    def respond(self, body: bytes) -> None:
+        """Send a whole body and be done; the headers are set already. Nothing if the client has gone."""
+        if self._disconnected:
+            return
+        self.setHeader(b"Content-Length", b"%d" % len(body))
+        self.write(body)
+        self.finish()
+
+    def respond_with(self, code: int, body: bytes) -> None:
+        """As L{respond}, with a status and plain text."""
+        self.setResponseCode(code, HTTPStatus(code).phrase.encode())
+        self.setHeader(b"Content-Type", b"text/plain; charset=utf-8")
+        self.respond(body)
+
+    def head_is_sent(self, chunked: bool) -> None:
+        """Somebody else has written the head of the response and will write its body."""
+        self.startedWriting = 1
+        self.chunked = int(chunked)
+
+    def close_after(self) -> None:
+        """Close the connection when the response is finished."""
+        self.channel.persistent = 0
+
+
+@implementer(IHalfCloseableProtocol, IHandshakeListener)
+class Channel(http.HTTPChannel):
+    """
+    One connection. It hands everything on once it has become a WebSocket.
+
+    @ivar settings: set by the factory.
+    """
+
+    settings: TransportSettings
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._upgraded: IProtocol | None = None
+        self._idle = True
+        self._half_closed = False
+
+    def connectionMade(self) -> None:
+        """A client has connected."""
+        super().connectionMade()
+        tune(self.transport, self.settings.write_timeout_millis)
+        if isinstance(self.transport, TLSMemoryBIOProtocol):
+            self.setTimeout(self.settings.handshake_timeout_millis / 1000 or None)
+
+    def handshakeCompleted(self) -> None:
+        """The TLS handshake is over: from now on it is the request that must come in time."""
+        self.setTimeout(self.timeOut)
+
+    # In time. The timer of the base class starts again with every byte, so that a
+    # client could send one every few seconds for ever; here a head, and a body,
+    # must be complete in time.
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes of a request, or of several."""
+        if self._upgraded is not None:
+            self._upgraded.dataReceived(data)
+            return
+        if self._idle:
+            self._idle = False
+            self.resetTimeout()
+        http.basic.LineReceiver.dataReceived(self, data)
+
+    def allHeadersReceived(self) -> None:
+        """The head is complete."""
+        self.resetTimeout()
+        request = self.requests[-1]
+        refused = request.requestHeaders.hasHeader(b"Expect") and (self.length or 0) > self.settings.request_limit
+        if refused:
+            # No invitation to send what will be refused.
+            request.requestHeaders.removeHeader(b"Expect")
+        super().allHeadersReceived()
+        if refused:
+            self.refuse_rest()
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Bytes of a body, or of a request that must wait for its turn."""
+        if self._upgraded is not None:
+            self._upgraded.dataReceived(data)
+        elif not self._refused:
+            super().rawDataReceived(data)
+
+    def requestDone(self, request: http.Request) -> None:
+        """A response is finished."""
+        self._idle = True
+        super().requestDone(request)
+        if self._half_closed and not self._handlingRequest:
+            self.loseConnection()
+
+    # Refused before the end of the body
+
+    _refused = False
+
+    def refuse_rest(self) -> None:
+        """Answer now that the request is too long, without reading the rest of it."""
+        if self._refused:
+            return
+        self._refused = True
+        body = b"The request is too long.\r\n"
+        self.transport.writeSequence(
+            [
+                b"HTTP/1.1 413 Request Entity Too Large\r\n",
+                b"Server: " + self.site.server_header + b"\r\n",
+                b"Content-Type: text/plain; charset=utf-8\r\n",
+                b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(body),
+                body,
+            ]
+        )
+        self.loseConnection()
+
+    # A client that has nothing more to say may still read (nc -N does so).
+
+    def readConnectionLost(self) -> None:
+        """The client will send nothing more."""
+        if self._half_closed:
+            return
+        self._half_closed = True
+        if self.requests and self._handlingRequest and not self.requests[0].streaming:
+            self.transport.stopReading()
+        else:
+            # Nobody who wants a stream closes his half; this is how most clients say goodbye.
+            self.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """We never close our half alone."""
+
+    # WebSocket
+
+    def upgrade(self, protocol: IProtocol, handshake: bytes) -> None:
+        """
+        Let C{protocol} have the connection. The request that asked for it is not
+        answered here.
+
+        @param handshake: that request, for the protocol to answer it.
+        """
+        transport: Any = self.transport
+        self._networkProducer.unregisterProducer()
+        self.setTimeout(None)
+        self._upgraded = protocol
+        for request in self.requests:
+            request.content.close()
+        self.requests = []
+        waiting, self._dataBuffer = b"".join(self._dataBuffer), []
+        # The transport need not go through here any more; those in memory may.
+        if isinstance(transport, ProtocolWrapper):
+            transport.wrappedProtocol = protocol
+        elif tcp_below(transport) is not None:
+            transport.protocol = protocol
+        protocol.makeConnection(transport)
+        self._networkProducer.resumeProducing()
+        protocol.dataReceived(handshake + waiting)
+
+    def connectionLost(self, reason: Failure = http.protocol.connectionDone) -> None:
+        """The connection is gone."""
+        if self._upgraded is not None:
+            self._upgraded.connectionLost(reason)
+        else:
+            super().connectionLost(reason)

@@ -1,0 +1,310 @@
+"""
+Straight to the socket: the hot path of everything that sessions send.
+
+C{transport.write} only queues bytes until the reactor finds the socket writable,
+which costs more than the rest of a delivery. While nothing waits in the transport,
+L{DirectWriter} calls C{send} itself; what the socket does not take goes to
+C{transport.write}, and everything after it too until the transport has drained, so
+that order, closing and back-pressure stay the transport's.
+
+All knowledge about the inside of Twisted's transports is in this module; where an
+attribute is missing, and for other transports, C{write} is used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from OpenSSL import SSL
+from twisted.internet import tcp
+from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
+from twisted.protocols.policies import ProtocolWrapper
+from twisted.protocols.tls import BufferingTLSTransport
+from zope.interface import implementer
+
+TCP_ATTRIBUTES = (
+    "connected",
+    "dataBuffer",
+    "disconnecting",
+    "offset",
+    "producer",
+    "producerPaused",
+    "socket",
+    "_tempDataBuffer",
+    "_tempDataLen",
+)
+"""What must be there in a TCP or Unix transport."""
+
+TLS_ATTRIBUTES = (
+    "disconnecting",
+    "_aggregator",
+    "_appSendBuffer",
+    "_handshakeDone",
+    "_lostTLSConnection",
+    "_tlsConnection",
+)
+"""What must be there in a TLS transport."""
+
+MAX_TLS_RECORD = 16_384
+"""OpenSSL takes no more in one call, so that longer data are the transport's business."""
+
+
+class WriterOwner(Protocol):
+    """What a L{DirectWriter} tells."""
+
+    def congested(self) -> None:
+        """Bytes wait for the socket: C{writable} has become false."""
+
+    def drained(self) -> None:
+        """The socket has taken everything: C{writable} has become true."""
+
+    def stuck(self) -> None:
+        """The socket has taken nothing for longer than the write timeout."""
+
+
+def tcp_below(transport: Any) -> tcp.Connection | None:
+    """The TCP or Unix transport at the bottom of a pile of wrappers, C{None} if it is something else."""
+    while isinstance(transport, ProtocolWrapper):
+        transport = transport.transport
+    return transport if isinstance(transport, tcp.Connection) else None
+
+
+def tune(transport: Any, write_timeout_millis: int) -> None:
+    """
+    Set the options that let the kernel find dead peers: keep-alive probes, and on
+    Linux the longest time that sent bytes may stay unacknowledged.
+    """
+    bottom = tcp_below(transport)
+    if bottom is None or bottom.socket.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    bottom.setTcpNoDelay(True)
+    bottom.setTcpKeepAlive(True)
+    if hasattr(socket, "TCP_USER_TIMEOUT") and write_timeout_millis:
+        with contextlib.suppress(OSError):  # A kernel without it; our own timer is there as well.
+            bottom.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, write_timeout_millis)
+
+
+@implementer(IPushProducer)
+class DirectWriter:
+    """
+    Writes to one transport. The owner registers it as the transport's streaming
+    producer, or has what is registered there pass C{pauseProducing} and
+    C{resumeProducing} on to it.
+
+    @ivar writable: nothing waits for the socket.
+    @ivar write: send bytes, or queue them. Never fails: a broken connection is
+        reported by the reactor.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_handed",
+        "_owner",
+        "_send",
+        "_taken",
+        "_tcp",
+        "_timeout",
+        "_timer",
+        "_tls",
+        "_transport",
+        "writable",
+        "write",
+    )
+
+    def __init__(self, transport: Any, owner: WriterOwner, clock: IReactorTime, write_timeout_millis: int) -> None:
+        self._transport = transport
+        self._owner = owner
+        self._clock = clock
+        self._timeout = write_timeout_millis / 1000
+        self._timer: IDelayedCall | None = None
+        self._handed = 0
+        self._taken = 0
+        self.writable = True
+        self._tls: Any = None
+        self._tcp: Any = None
+        self.write: Callable[[bytes], None] = transport.write
+        top = transport
+        # A wrapper that only watches may be passed by; one that changes what is written may not.
+        while isinstance(top, ProtocolWrapper) and type(top).write is ProtocolWrapper.write:
+            top = top.transport
+        if _has(top, tcp.Connection, TCP_ATTRIBUTES):
+            self._tcp = top
+            self.write = self._write_tcp
+        elif _has(top, BufferingTLSTransport, TLS_ATTRIBUTES) and hasattr(top._aggregator, "_buffer"):
+            bottom = top.transport
+            while isinstance(bottom, ProtocolWrapper) and type(bottom).write is ProtocolWrapper.write:
+                bottom = bottom.transport
+            if _has(bottom, tcp.Connection, TCP_ATTRIBUTES):
+                self._tls, self._tcp = top, bottom
+                self.write = self._write_tls
+        if self._tcp is not None:
+            self._send: Callable[[bytes], int] = self._tcp.socket.send
+
+    def begin(self) -> None:
+        """To be called once the writer hears of C{pauseProducing}: what was written before may still wait."""
+        if self._tcp is not None and self._waiting():
+            self._wait()
+
+    @property
+    def direct(self) -> bool:
+        """Whether bytes go straight to a socket when they can."""
+        return self._tcp is not None
+
+    def close(self) -> None:
+        """Nothing more is to be written; what waits is still sent."""
+        self.write = _ignore
+        self._stop_timer()
+        if self._tcp is not None:
+            self._send = _refuse
+            self._tcp = self._tls = None
+
+    def pending(self) -> int:
+        """Bytes that wait for the socket, as far as that can be known."""
+        bottom = self._tcp
+        if bottom is None:
+            return 0
+        waiting: int = len(bottom.dataBuffer) - bottom.offset + bottom._tempDataLen
+        if self._tls is not None:
+            waiting += sum(map(len, self._tls._appSendBuffer))
+            waiting += sum(map(len, getattr(self._tls._aggregator, "_buffer", ())))
+        return waiting
+
+    # Writing
+
+    def _write_tcp(self, data: bytes) -> None:
+        bottom = self._tcp
+        if bottom.dataBuffer or bottom._tempDataBuffer or bottom.disconnecting or not bottom.connected:
+            self._queue(data)
+            return
+        try:
+            sent = self._send(data)
+        except OSError:
+            # No room in the socket; or it is broken, which the reactor finds out by itself.
+            sent = 0
+        if sent != len(data):
+            self._queue(data[sent:])
+
+    def _write_tls(self, data: bytes) -> None:
+        bottom, tls = self._tcp, self._tls
+        if (
+            bottom.dataBuffer
+            or bottom._tempDataBuffer
+            or bottom.disconnecting
+            or not bottom.connected
+            or tls._appSendBuffer
+            or tls.disconnecting
+            or tls._lostTLSConnection
+            or not tls._handshakeDone
+            or tls._aggregator._buffer
+            or not 0 < len(data) <= MAX_TLS_RECORD
+        ):
+            self._queue(data)
+            return
+        connection = tls._tlsConnection
+        try:
+            taken = connection.send(data)
+        except SSL.Error:
+            # A renegotiation, or the end; the transport knows what to do.
+            self._queue(data)
+            return
+        self._flush(connection)
+        if taken != len(data):
+            self._queue(data[taken:])
+
+    def _flush(self, connection: Any) -> None:
+        """What OpenSSL has encrypted, to the socket."""
+        try:
+            # One record with its overhead is less than that.
+            records = connection.bio_read(65_536)
+        except SSL.WantReadError:
+            return
+        try:
+            sent = self._send(records)
+        except OSError:
+            sent = 0
+        if sent != len(records):
+            self._handed += len(records) - sent
+            self._tcp.write(records[sent:])
+            self._wait()
+
+    def _queue(self, data: bytes) -> None:
+        self._handed += len(data)
+        self._transport.write(data)
+        self._wait()
+
+    def _waiting(self) -> bool:
+        bottom, tls = self._tcp, self._tls
+        if bottom.dataBuffer or bottom._tempDataBuffer:
+            return True
+        return tls is not None and bool(tls._appSendBuffer or getattr(tls._aggregator, "_buffer", None))
+
+    # Back-pressure
+
+    def _wait(self) -> None:
+        """
+        Have the transport tell when it has sent everything. By itself it pauses its
+        producer only above its own mark, and resumes one only that it has paused.
+        """
+        bottom = self._tcp
+        producer = bottom.producer if bottom is not None else None
+        if producer is None or not bottom.connected:
+            return
+        if not bottom.producerPaused:
+            bottom.producerPaused = True
+            producer.pauseProducing()
+        elif self._tls is not None:
+            producer.pauseProducing()
+        self.pauseProducing()
+
+    def pauseProducing(self) -> None:
+        """The transport has more than it can send at once."""
+        if self.writable:
+            self.writable = False
+            if self._timeout:
+                self._taken = self._handed - self.pending()
+                self._timer = self._clock.callLater(self._timeout, self._look)
+            self._owner.congested()
+
+    def resumeProducing(self) -> None:
+        """The transport has sent everything, or some layer of it has."""
+        if self._tcp is not None and self._waiting():
+            self._wait()
+            return
+        if not self.writable:
+            self.writable = True
+            self._stop_timer()
+            self._owner.drained()
+
+    def stopProducing(self) -> None:
+        """The connection is lost, which the owner learns from elsewhere."""
+        self._stop_timer()
+
+    def _look(self) -> None:
+        """Whether the peer has taken anything since the last look."""
+        self._timer = None
+        taken = self._handed - self.pending()
+        if self._tcp is not None and taken > self._taken:
+            self._taken = taken
+            self._timer = self._clock.callLater(self._timeout, self._look)
+        else:
+            self._owner.stuck()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _has(transport: Any, kind: type, attributes: tuple[str, ...]) -> bool:
+    return isinstance(transport, kind) and all(hasattr(transport, name) for name in attributes)
+
+
+def _ignore(data: bytes) -> None:
+    """Written after the end."""
+
+
+def _refuse(data: bytes) -> int:
+    raise OSError("closed")

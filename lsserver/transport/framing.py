@@ -1,0 +1,89 @@
+"""
+How lines travel: as text messages of WebSocket (RFC 6455, 5) or as chunks of an
+HTTP response (RFC 9112, 7.1).
+
+One bytes object is often written to many connections in a row, so each framer
+remembers the last one and its frame. It compares by identity: that costs nothing
+and cannot be wrong while the object is held here.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Protocol
+
+MAX_REMEMBERED = 65_536
+"""Longer data are hardly shared, and would be kept alive for nothing."""
+
+
+class Framer(Protocol):
+    """
+    @ivar data: what was framed last.
+    @ivar frame: the bytes for it.
+    """
+
+    data: bytes
+    frame: bytes
+
+    def encode(self, data: bytes) -> bytes:
+        """The bytes to send for complete lines; sets C{data} and C{frame} unless they are long."""
+
+
+class TextFramer:
+    """
+    Unmasked text messages, in fragments if they are long.
+
+    @param max_frame: longest payload of one frame, bytes.
+    """
+
+    __slots__ = ("_max_frame", "data", "frame")
+
+    def __init__(self, max_frame: int) -> None:
+        self._max_frame = max_frame
+        self.data = b""
+        self.frame = b""
+
+    def encode(self, data: bytes) -> bytes:
+        """As in L{Framer}."""
+        most = self._max_frame
+        size = len(data)
+        if size <= most:
+            frame = _header(0x81, size) + data
+        else:
+            # Clients put the fragments together before they look at the text, so
+            # that one may end within a character.
+            pieces = [_header(0x01, most), data[:most]]
+            for start in range(most, size, most):
+                piece = data[start : start + most]
+                pieces += (_header(0x80 if start + most >= size else 0x00, len(piece)), piece)
+            frame = b"".join(pieces)
+        if size <= MAX_REMEMBERED:
+            self.data, self.frame = data, frame
+        return frame
+
+
+def _header(first: int, size: int) -> bytes:
+    if size < 126:
+        return bytes((first, size))
+    if size < 65_536:
+        return struct.pack("!BBH", first, 126, size)
+    return struct.pack("!BBQ", first, 127, size)
+
+
+class ChunkFramer:
+    """Chunks of HTTP/1.1."""
+
+    __slots__ = ("data", "frame")
+
+    LAST = b"0\r\n\r\n"
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.frame = b""
+
+    def encode(self, data: bytes) -> bytes:
+        """As in L{Framer}. Data must not be empty: that would end the response."""
+        frame = b"%x\r\n%b\r\n" % (len(data), data)
+        if len(data) <= MAX_REMEMBERED:
+            self.data, self.frame = data, frame
+        return frame

@@ -1,0 +1,125 @@
+"""
+A session's connection as an HTTP response: chunked, or until the end of the
+connection for HTTP/1.0 (tlcp.md 2.7, 2.8).
+"""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from lsserver.engine.connection import IStreamConnection
+from lsserver.transport.channel import Request
+from lsserver.transport.cors import Headers
+from lsserver.transport.direct import DirectWriter
+from lsserver.transport.framing import ChunkFramer
+from lsserver.transport.headers import PLAIN, ResponseHeads, serialize
+from lsserver.transport.stream import StreamConnection
+
+
+@implementer(IStreamConnection)
+class HttpStream(StreamConnection):
+    """One response to C{create_session} or C{bind_session}."""
+
+    websocket = False
+
+    def __init__(
+        self,
+        request: Request,
+        heads: ResponseHeads,
+        cors: Headers,
+        framer: ChunkFramer,
+        clock: IReactorTime,
+        write_timeout_millis: int,
+    ) -> None:
+        super().__init__()
+        self._request = request
+        self._heads = heads
+        self._cors = cors
+        self._clock = clock
+        self._write_timeout = write_timeout_millis
+        self._framer = framer
+        self._chunked = request.clientproto == b"HTTP/1.1"
+        self._writer: DirectWriter | None = None
+        request.streaming = True
+        request.notifyFinish().addErrback(self._connection_lost)
+
+    def _provided(self) -> IStreamConnection:
+        return self
+
+    def write(self, data: bytes) -> None:
+        """As in L{IStreamConnection}."""
+        writer = self._writer
+        if writer is None:
+            self._first(data)
+        elif self._chunked:
+            framer = self._framer
+            writer.write(framer.frame if data is framer.data else framer.encode(data))
+        else:
+            writer.write(data)
+
+    def _first(self, data: bytes) -> None:
+        """The head and the first lines, with one call to the socket."""
+        if self.over:
+            return
+        request = self._request
+        self._heads.prepare(request, self._heads.stream_type, self._cors)
+        if self._chunked:
+            request.responseHeaders.setRawHeaders(b"Transfer-Encoding", [b"chunked"])
+            data = self._framer.encode(data)
+        head = serialize(request.clientproto, request.code, request.code_message, request)
+        request.head_is_sent(chunked=self._chunked)
+        self._writer = DirectWriter(request.channel.transport, self, self._clock, self._write_timeout)
+        request.registerProducer(self._writer, True)
+        self._writer.begin()
+        self._writer.write(head + data)
+
+    def refuse(self, line: bytes) -> None:
+        """As in L{IStreamConnection}."""
+        if self.over:
+            return
+        if self._writer is not None:
+            self.write(line)
+            self.end(False)
+            return
+        self.over = True
+        request = self._request
+        self._heads.prepare(request, PLAIN, self._cors)
+        request.respond(line)
+
+    def end(self, close_socket: bool) -> None:
+        """As in L{IStreamConnection}."""
+        if self.over:
+            return
+        self.over = True
+        self._stop_writing()
+        if close_socket:
+            self._request.close_after()
+        self._request.finish()
+
+    def abort(self) -> None:
+        """As in L{IStreamConnection}."""
+        if not self.over:
+            self.over = True
+            self._drop()
+
+    def stuck(self) -> None:
+        """The client does not read: as if the connection was lost."""
+        self._log.info("{peer} takes nothing, connection dropped", peer=self._request.getClientAddress())
+        self.lost()
+        self._drop()
+
+    def _drop(self) -> None:
+        self._stop_writing()
+        self._request.channel.transport.abortConnection()
+
+    def _stop_writing(self) -> None:
+        if self._writer is not None:
+            self._request.unregisterProducer()
+            self._writer.close()
+
+    def _connection_lost(self, reason: Failure) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        self.lost()

@@ -1,0 +1,147 @@
+"""
+Static pages: files of one or several folders, of which the first that has a file
+wins.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Iterable
+from pathlib import Path
+
+from twisted.web import http, static
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
+from lsserver.transport.channel import Request
+
+INDEX = "index.html"
+
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".ico": "image/x-icon",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".md": "text/markdown; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+    ".wasm": "application/wasm",
+    ".webmanifest": "application/manifest+json",
+    ".woff2": "font/woff2",
+}
+"""The tables of the system differ from machine to machine; browsers refuse scripts of a wrong type."""
+
+POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "connect-src 'self' ws: wss: http: https:",
+        "img-src 'self' data:",
+        "style-src 'self' 'unsafe-inline'",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "frame-ancestors 'self'",
+    )
+)
+
+HEADERS = (
+    (b"X-Content-Type-Options", b"nosniff"),
+    (b"X-Frame-Options", b"SAMEORIGIN"),
+    (b"Referrer-Policy", b"strict-origin-when-cross-origin"),
+    (b"Content-Security-Policy", POLICY.encode()),
+)
+
+
+class Pages(Resource):
+    """
+    @param folders: where the files are. A file that is reached through a link out
+        of its folder is not served, nor one whose name or whose folder's name begins with a dot.
+    """
+
+    isLeaf = True
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        super().__init__()
+        self._folders = [Path(folder).resolve() for folder in folders]
+
+    def render(self, request: Request) -> int:  # type: ignore[override]
+        """Send a file, or say why not."""
+        for name, value in HEADERS:
+            request.setHeader(name, value)
+        if request.method not in (b"GET", b"HEAD"):
+            request.setHeader(b"Allow", b"GET, HEAD")
+            request.respond_with(http.NOT_ALLOWED, b"Pages can only be read.\r\n")
+            return NOT_DONE_YET
+        parts = _parts(request.postpath)
+        found = None if parts is None else self._find(parts)
+        if found is None:
+            request.respond_with(http.NOT_FOUND, b"There is no such page.\r\n")
+        elif found.is_dir():
+            # Relative, so that neither a proxy's prefix nor a double slash leads astray.
+            request.setHeader(b"Location", b"./" + request.path.rpartition(b"/")[2] + b"/")
+            request.respond_with(http.MOVED_PERMANENTLY, b"")
+        else:
+            _send(found, request)
+        return NOT_DONE_YET
+
+    def _find(self, parts: list[str]) -> Path | None:
+        """A file, or a folder that has an index and was asked for without a slash at the end."""
+        for folder in self._folders:
+            path = folder.joinpath(*parts)
+            if not parts[-1]:
+                path = path / INDEX
+            try:
+                resolved = path.resolve()
+                if not resolved.is_relative_to(folder):
+                    continue
+                if resolved.is_file() or (parts[-1] and (resolved / INDEX).is_file()):
+                    return resolved
+            except OSError:
+                # A name that the file system cannot have, such as one that is too long.
+                continue
+        return None
+
+
+def _parts(path: list[bytes]) -> list[str] | None:
+    """The parts of a path that is harmless, C{None} for any other."""
+    parts = []
+    for number, raw in enumerate(path):
+        try:
+            part = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            return None
+        last = number == len(path) - 1
+        if part.startswith(".") or not (part or last) or any(bad in part for bad in "/\\\0:"):
+            return None
+        parts.append(part)
+    return parts
+
+
+def _send(path: Path, request: Request) -> None:
+    file = _File(str(path))
+    state = path.stat()
+    # Browsers keep pages but ask each time, so that a new version is seen at once.
+    request.setHeader(b"Cache-Control", b"no-cache")
+    if request.setETag(b'"%x-%x"' % (state.st_mtime_ns, state.st_size)) is http.CACHED:
+        request.finish()
+        return
+    if request.header("if-none-match") is not None:
+        # An entity tag that differs decides; the date is too coarse to be asked as well.
+        request.requestHeaders.removeHeader(b"if-modified-since")
+    body = file.render(request)
+    if body is not NOT_DONE_YET:
+        # A HEAD, or not modified.
+        request.write(b"")
+        request.finish()
+
+
+class _File(static.File):
+    """Sends a file, or a range of it."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        suffix = Path(path).suffix.lower()
+        self.type = TYPES.get(suffix) or mimetypes.guess_type(path)[0] or "application/octet-stream"
+        self.encoding = None

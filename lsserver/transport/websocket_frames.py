@@ -1,0 +1,245 @@
+"""
+WebSocket connections below the protocol: Autobahn's handshake and receiving half,
+with messages of limited length, sending straight to the socket, and an end that
+does not depend on the client.
+"""
+
+from __future__ import annotations
+
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.websocket.types import ConnectionRequest
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.python.failure import Failure
+
+from lsserver.transport.direct import DirectWriter
+from lsserver.transport.framing import TextFramer
+from lsserver.transport.settings import TransportSettings
+
+NORMAL = 1000
+TOO_BIG = 1009
+INTERNAL_ERROR = 1011
+
+MAX_DISCARDED = 64
+"""A message so many times longer than the limit is not read to its end: the socket is closed."""
+
+MAX_UNREAD = 65_536
+"""Bytes that may wait for a client which goes on sending, before nothing more is read from it."""
+
+
+class FrameFactory(WebSocketServerFactory):  # type: ignore[misc]
+    """
+    Makes the connections of one site.
+
+    @ivar framer: for all of them, so that lines which many get are framed once.
+    """
+
+    def __init__(self, settings: TransportSettings, clock: IReactorTime, server_header: bytes) -> None:
+        super().__init__(reactor=clock, server=server_header.decode())
+        self.settings = settings
+        self.clock = clock
+        self.framer = TextFramer(settings.max_outbound_frame_size)
+        self.setProtocolOptions(
+            webStatus=False,
+            # Origins are checked before, by our own policy.
+            allowNullOrigin=True,
+            failByDrop=False,
+            # The handshake has been received already, and the closing one is timed by FrameProtocol.
+            openHandshakeTimeout=0,
+            closeHandshakeTimeout=0,
+        )
+
+
+class FrameProtocol(WebSocketServerProtocol):  # type: ignore[misc]
+    """
+    One connection. What it needs of the messages is in the methods that raise
+    C{NotImplementedError}.
+
+    @ivar writer: everything that is sent goes through it, Autobahn's control frames too.
+    """
+
+    factory: FrameFactory
+    writer: DirectWriter
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._binary = False
+        self._drop_call: IDelayedCall | None = None
+        self._holding: set[str] = set()
+        self._abrupt = False
+
+    # What the messages are for
+
+    def opened(self) -> None:
+        """The handshake is done."""
+
+    def messageReceived(self, payload: bytes) -> None:
+        """A text message, valid UTF-8."""
+        raise NotImplementedError
+
+    def messageTooLong(self, head: bytes) -> None:
+        """A text message above the limit has ended; C{head} is how it began."""
+        raise NotImplementedError
+
+    def binaryReceived(self) -> None:
+        """A binary message has ended."""
+        raise NotImplementedError
+
+    def closed(self) -> None:
+        """The connection is gone."""
+
+    # Connection
+
+    def connectionMade(self) -> None:
+        """The HTTP connection has become ours."""
+        settings = self.factory.settings
+        self.writer = DirectWriter(self.transport, self, self.factory.clock, settings.write_timeout_millis)
+        super().connectionMade()
+        self.transport.registerProducer(self.writer, True)
+        self.writer.begin()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The connection is gone."""
+        if self._drop_call is not None:
+            self._drop_call.cancel()
+            self._drop_call = None
+        super().connectionLost(reason)
+        self.writer.close()
+        self.closed()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes of frames."""
+        self._dataReceived(data)
+
+    def onConnect(self, request: ConnectionRequest) -> str | None:
+        """Only the one subprotocol to answer with gets here."""
+        return request.protocols[0] if request.protocols else None
+
+    def onOpen(self) -> None:
+        """The handshake is done."""
+        self.opened()
+
+    # Sending
+
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
+        """What Autobahn sends: the handshake and control frames."""
+        self.writer.write(data)
+        self._restrain()
+
+    def send_text(self, data: bytes) -> None:
+        """Send complete lines in a text message."""
+        if self.state == self.STATE_OPEN:
+            framer = self.factory.framer
+            self.writer.write(framer.frame if data is framer.data else framer.encode(data))
+            self._restrain()
+
+    def _restrain(self) -> None:
+        """Do not read from a client that goes on asking but does not take the answers."""
+        if not self.writer.writable and self.writer.pending() > MAX_UNREAD:
+            self.hold("congested")
+
+    def hold(self, why: str) -> None:
+        """Stop reading, until L{release} was called for every reason."""
+        if not self._holding and self.state == self.STATE_OPEN:
+            self.transport.pauseProducing()
+        self._holding.add(why)
+
+    def release(self, why: str) -> None:
+        """A reason not to read is gone."""
+        if why in self._holding:
+            self._holding.remove(why)
+            if not self._holding and self.state != self.STATE_CLOSED:
+                self.transport.resumeProducing()
+
+    # WriterOwner
+
+    def congested(self) -> None:
+        """Bytes wait for the socket."""
+
+    def drained(self) -> None:
+        """The socket has taken everything."""
+        self.release("congested")
+
+    def stuck(self) -> None:
+        """The client does not read."""
+        self.drop()
+
+    # Receiving
+
+    def onMessageBegin(self, isBinary: bool) -> None:
+        """The first frame of a message begins."""
+        self._binary = isBinary
+        self._parts = []
+        self._size = 0
+
+    def onMessageFrameBegin(self, length: int) -> None:
+        """A frame begins. Its length is what it says, and nothing of it is here yet."""
+        if self._size + length > MAX_DISCARDED * self.factory.settings.request_limit and self.state == self.STATE_OPEN:
+            self.close(TOO_BIG)
+
+    def onMessageFrameData(self, payload: bytes) -> None:
+        """Some bytes of a frame."""
+        before = self._size
+        self._size += len(payload)
+        # Of what is too long, the beginning is kept: it may say whom to answer.
+        if not self._binary and before <= self.factory.settings.request_limit:
+            self._parts.append(payload)
+
+    def onMessageFrameEnd(self) -> None:
+        """A frame has ended."""
+
+    def onMessageEnd(self) -> None:
+        """The last frame of a message has ended."""
+        parts, self._parts = self._parts, []
+        if self.state != self.STATE_OPEN or self.failedByMe:
+            return
+        if self._binary:
+            self.binaryReceived()
+        elif self._size > self.factory.settings.request_limit:
+            self.messageTooLong(b"".join(parts))
+        else:
+            self.messageReceived(b"".join(parts))
+
+    # The end
+
+    def close(self, code: int) -> None:
+        """Close in order, with a close frame; the client need not answer it."""
+        if self.state == self.STATE_OPEN:
+            self.sendCloseFrame(code=code)
+
+    def drop(self) -> None:
+        """Break the connection without a further byte."""
+        self._abrupt = True
+        if self.state == self.STATE_CLOSED:
+            self._closeConnection(True)
+        else:
+            self.wasClean = True  # Otherwise Autobahn takes it for a fault and warns.
+            self.dropConnection(abort=True)
+
+    def ending(self) -> None:
+        """A close frame is about to be sent; no message may follow it."""
+
+    def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
+        """Send a close frame, and set a term to what comes after it."""
+        if self.state == self.STATE_OPEN:
+            self.ending()
+            super().sendCloseFrame(code, reasonUtf8, isReply)
+            self._term()
+
+    def _closeConnection(self, abort: bool = False) -> None:
+        # After the closing handshake Autobahn would reset the connection, although
+        # the peer has done nothing wrong.
+        super()._closeConnection(self._abrupt)
+        if not self._abrupt:
+            self._term()
+
+    def _term(self) -> None:
+        """A client that does not read, or does not answer, keeps even an orderly end from coming."""
+        if self._drop_call is None:
+            wait = self.factory.settings.websocket_max_closing_wait_millis / 1000
+            self._drop_call = self.factory.clock.callLater(wait, self._drop_late)
+
+    def _drop_late(self) -> None:
+        self._drop_call = None
+        self.drop()
