@@ -80,7 +80,7 @@ class Raw(SynchronousTestCase):
         self.assertEqual(self.client.subscribe(2, "MERGE", "log", "lev txt", "LS_snapshot=true"), "REQOK,2")
         self.client.read()
         self.events("a", "b")
-        self.assertEqual(self.client.read(), ["U,1,1,INFO|a", "U,1,1,|b", "U,2,1,INFO|b"])
+        self.assertEqual(self.client.read(), ["U,2,1,INFO|b", "U,1,1,INFO|a", "U,1,1,|b"])
         self.assertEqual(self.world.adapter.calls, [("subscribe", "log")])
 
     def test_keeps_the_state_for_who_comes_later(self) -> None:
@@ -107,12 +107,12 @@ class Raw(SynchronousTestCase):
         self.world.data.end_of_snapshot("log")
         self.assertEqual(client.subscribe(2, "DISTINCT", "log", "txt"), "REQOK,2")
         self.events("b")
-        self.assertEqual(client.read()[2:], ["SUBOK,2,1,1", "CONF,2,unlimited,filtered", "U,1,1,b", "EOS,2,1", "U,2,1,b"])
+        self.assertEqual(client.read()[2:], ["SUBOK,2,1,1", "CONF,2,unlimited,filtered", "EOS,2,1", "U,2,1,b", "U,1,1,b"])
 
     def test_guessed_history_is_as_long_as_the_adapter_says(self) -> None:
         self.world = World()
         self.world.metadata.answers["fixed_mode"] = "DISTINCT"
-        self.world.metadata.answers["grant_items"] = ItemGrant(distinct_snapshot_length=2)
+        self.world.metadata.answers["item_limits"] = ItemGrant(distinct_snapshot_length=2)
         client = self.world.session()
         client.subscribe(1, "RAW", "log", "txt", "")
         self.events("a", "b", "c")

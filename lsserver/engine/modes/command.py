@@ -158,4 +158,4 @@ class CommandChannel(Channel[CommandView]):
                 assert isinstance(slot, CommandSlot | QueueSlot)
                 if slot.hooks is not None:
                     slot.hooks.apply({KEY: None, COMMAND: DELETE_ALL}, False)
-                slot.clear(slot.cleared())
+                slot.clear()

@@ -117,4 +117,4 @@ class DistinctChannel(Channel[DistinctView]):
         for view in self.views.values():
             for slot in view.all_slots():
                 assert isinstance(slot, QueueSlot)
-                slot.clear(slot.cleared())
+                slot.clear()

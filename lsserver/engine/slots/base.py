@@ -126,9 +126,23 @@ class Slot:
         """The line that ends the snapshot of this slot."""
         return self.stream.dialect.eos(self.sub_id, self.index)
 
-    def cleared(self) -> bytes:
-        """The line that clears the snapshot of this slot."""
-        return self.stream.dialect.cs(self.sub_id, self.index)
+    def clear_after(self, before: Iterable[Update | bytes], most: int) -> None:
+        """
+        The item was cleared: send C{before}, then the line that says so.
+
+        @param most: entries that may wait. If an adapter clears its item again and again
+            while the client does not read, the oldest go: a later C{CS} says the same,
+            updates are counted as lost, and only the end of the snapshot is kept.
+        """
+        head = self.head = deque(before)
+        head.append(self.stream.dialect.cs(self.sub_id, self.index))
+        if len(head) > most:
+            dropped = [head.popleft() for _ in range(len(head) - most)]
+            self.lose(sum(not isinstance(entry, bytes) for entry in dropped))
+            end = self.end_of_snapshot()
+            if end in dropped:
+                head.appendleft(end)
+        self.mark()
 
     def set_frequency(self, frequency: float) -> None:
         """A new limit in updates/s; what waited for the old one is looked at again."""
@@ -162,10 +176,9 @@ class Slot:
         self.lost_total += events
 
     def take_lost(self, lines: list[bytes]) -> None:
-        """The C{OV} line, if events were lost since the last one."""
-        if self.lost:
-            lines.append(self.stream.dialect.ov(self.sub_id, self.index, self.lost))
-            self.lost = 0
+        """The C{OV} line: events were lost since the last one."""
+        lines.append(self.stream.dialect.ov(self.sub_id, self.index, self.lost))
+        self.lost = 0
 
     def advance(self, now: float) -> None:
         """An update was taken: the next is due one period after this one was."""

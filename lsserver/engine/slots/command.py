@@ -74,23 +74,19 @@ class CommandSlot(Slot):
         del self.rows[next(iter(self.rows))]
         self.lose()
 
-    def clear(self, marker: bytes) -> None:
+    def clear(self) -> None:
         """All keys are gone: what is pending is obsolete, only the marker counts."""
-        ends = [entry for entry in self.head if isinstance(entry, bytes)]
         self.filtered += len(self.rows)
-        self.head.clear()
         self.rows.clear()
         self.keys_due.clear()
-        self.head.extend(ends)
-        self.head.append(marker)
-        self.mark()
+        self.clear_after([entry for entry in self.head if isinstance(entry, bytes)], self.capacity + 2)
 
     def take(self, lines: list[bytes], now: float) -> bool:
-        """Head, losses, then one line for each key whose time has come."""
-        if self.head and self.take_head(lines):
-            return True
+        """Losses, which are older than anything that waits, head, then a line for each key whose time has come."""
         if self.lost:
             self.take_lost(lines)
+        if self.head and self.take_head(lines):
+            return True
         rows = self.rows
         line = self.view.line
         if not self.period:

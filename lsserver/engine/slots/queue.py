@@ -44,32 +44,29 @@ class QueueSlot(Slot):
             else:
                 self.sleep(self.due)
 
-    def clear(self, marker: bytes) -> None:
+    def clear(self) -> None:
         """
         The item was cleared. Events that wait are obsolete, but a lossless slot
         keeps their order and sends them before the marker.
         """
+        before: list[Update | bytes]
         if self.lossless:
-            self.head.extend(self.queue)
+            before = [*self.head, *self.queue]
         else:
             self.filtered += len(self.queue)
-            markers = [entry for entry in self.head if isinstance(entry, bytes)]
-            self.head.clear()
-            self.head.extend(markers)
+            before = [entry for entry in self.head if isinstance(entry, bytes)]
         self.queue.clear()
-        self.head.append(marker)
-        self.mark()
+        self.clear_after(before, 2 * self.capacity + 2)
 
     def take(self, lines: list[bytes], now: float) -> bool:
-        """Head, losses, then as many events as the frequency limit lets through."""
+        """Losses, which are older than anything that waits, head, then what the frequency limit lets through."""
+        if self.lost:
+            self.take_lost(lines)
         if self.head and self.take_head(lines):
             return True
         queue = self.queue
         if not queue:
-            self.take_lost(lines)
             return False
-        if self.lost:
-            self.take_lost(lines)
         line = self.view.line
         if self.period:
             if now >= self.due:
