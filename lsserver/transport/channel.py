@@ -3,13 +3,18 @@ HTTP connections and requests: those of twisted.web, with raw bodies of limited
 length, a deadline for slow requests, and a way over to WebSocket.
 """
 
+# Much of twisted.web and Autobahn has no types.
+# mypy: disallow-untyped-calls=False
 from __future__ import annotations
 
 from http import HTTPStatus
 from io import BytesIO
-from typing import Any, cast
+from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener, IProtocol
+from twisted.internet.protocol import connectionDone
+from twisted.protocols.basic import LineReceiver
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
@@ -35,7 +40,13 @@ class Request(server.Request):
     @ivar too_long: the body is, and was thrown away.
     """
 
-    # A body of any type is a sequence of lines; nothing must parse it as a form.
+    channel: Any
+    content: Any
+    site: Any
+    path: bytes
+    prepath: list[bytes]
+    postpath: list[bytes]
+
     defaultContentType = b"text/plain; charset=utf-8"
 
     def __init__(self, channel: Any, *args: Any, **kw: Any) -> None:
@@ -53,7 +64,8 @@ class Request(server.Request):
 
     @property
     def _limit(self) -> int:
-        return cast(int, self.channel.settings.request_limit)
+        limit: int = self.channel.settings.request_limit
+        return limit
 
     def handleContentChunk(self, data: bytes) -> None:
         """A part of the body."""
@@ -82,7 +94,7 @@ class Request(server.Request):
             self.respond_with(http.REQUEST_ENTITY_TOO_LARGE, b"The request is too long.\r\n")
             return
         self.prepath = []
-        self.postpath = [server.unquote(part) for part in self.path[1:].split(b"/")]
+        self.postpath = [unquote_to_bytes(part) for part in self.path[1:].split(b"/")]
         if self.path == b"*":
             self.setHeader(b"Allow", b"GET, HEAD, POST, OPTIONS")
             self.respond(b"")
@@ -130,6 +142,9 @@ class Channel(http.HTTPChannel):
     """
 
     settings: TransportSettings
+    site: Any
+    transport: Any
+    _networkProducer: Any
 
     def __init__(self) -> None:
         super().__init__()
@@ -160,7 +175,7 @@ class Channel(http.HTTPChannel):
         if self._idle:
             self._idle = False
             self.resetTimeout()
-        http.basic.LineReceiver.dataReceived(self, data)
+        LineReceiver.dataReceived(self, data)
 
     def allHeadersReceived(self) -> None:
         """The head is complete."""
@@ -234,7 +249,7 @@ class Channel(http.HTTPChannel):
 
         @param handshake: that request, for the protocol to answer it.
         """
-        transport: Any = self.transport
+        transport = self.transport
         self._networkProducer.unregisterProducer()
         self.setTimeout(None)
         self._upgraded = protocol
@@ -251,7 +266,7 @@ class Channel(http.HTTPChannel):
         self._networkProducer.resumeProducing()
         protocol.dataReceived(handshake + waiting)
 
-    def connectionLost(self, reason: Failure = http.protocol.connectionDone) -> None:
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
         if self._upgraded is not None:
             self._upgraded.connectionLost(reason)

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from twisted.web.http import Request as HttpRequest
-from twisted.web.http import datetimeToString
 
 from lsserver import __version__
 from lsserver.transport.settings import TransportSettings, split_header
@@ -65,8 +64,3 @@ def serialize(version: bytes, code: int, reason: bytes, request: HttpRequest) ->
     ]
     lines.append(b"\r\n")
     return b"".join(lines)
-
-
-def date() -> bytes:
-    """Now, as HTTP writes it."""
-    return datetimeToString()

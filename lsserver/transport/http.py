@@ -2,6 +2,8 @@
 TLCP over HTTP (tlcp.md 2): one resource for each name of a request.
 """
 
+# Much of twisted.web and Autobahn has no types.
+# mypy: disallow-untyped-calls=False
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -15,9 +17,9 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from lsserver.engine.client import Client
+from lsserver.engine.dialect import IDialect
 from lsserver.engine.kernel import Kernel
 from lsserver.tlcp.codes import ControlCode, SessionCode
-from lsserver.tlcp.dialect import TlcpDialect
 from lsserver.tlcp.parsing import parse_http
 from lsserver.tlcp.requests import (
     BindSession,
@@ -65,7 +67,7 @@ class ProtocolResource(Resource):
         self._name = name
         self._around = around
 
-    def render(self, request: HttpRequest) -> int:  # type: ignore[override]
+    def render(self, request: HttpRequest) -> int:
         """Answer one HTTP request."""
         around = self._around
         method = request.method
@@ -96,7 +98,7 @@ class ProtocolResource(Resource):
     def _parse(self, request: HttpRequest) -> list[Request | RequestError]:
         return parse_http(self._name, request.query, request.content.read() if request.method == b"POST" else None)
 
-    def _client(self, request: HttpRequest, dialect: TlcpDialect) -> Client:
+    def _client(self, request: HttpRequest, dialect: IDialect) -> Client:
         return self._around.info.client(dialect, request.requestHeaders, request.channel.transport)
 
 
@@ -145,7 +147,7 @@ class ControlResource(ProtocolResource):
         self._around.heads.prepare(request, PLAIN, cors)
         request.respond(b"".join(lines))
 
-    def _line(self, asked: Request | RequestError, client: Client, dialect: TlcpDialect) -> Deferred[bytes]:
+    def _line(self, asked: Request | RequestError, client: Client, dialect: IDialect) -> Deferred[bytes]:
         """Never fails, never empty: a client that misses a line asks again for ever."""
         result: Deferred[bytes] = Deferred()
         if isinstance(asked, ControlRequest):
@@ -164,7 +166,7 @@ class ControlResource(ProtocolResource):
             result.callback(dialect.reqok(None))
         return result
 
-    def _failed(self, failure: Failure, asked: ControlRequest, dialect: TlcpDialect) -> bytes:
+    def _failed(self, failure: Failure, asked: ControlRequest, dialect: IDialect) -> bytes:
         self._log.failure("request {request} failed", failure, request=asked)
         code = ControlCode.INTERNAL_ERROR
         return dialect.reqerr(asked.req_id, code, code.text)

@@ -3,6 +3,8 @@ A session's connection as an HTTP response: chunked, or until the end of the
 connection for HTTP/1.0 (tlcp.md 2.7, 2.8).
 """
 
+# Much of twisted.web and Autobahn has no types.
+# mypy: disallow-untyped-calls=False
 from __future__ import annotations
 
 from twisted.internet.interfaces import IReactorTime

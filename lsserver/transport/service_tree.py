@@ -3,6 +3,8 @@ What is below C{/lightstreamer} (tlcp.md 2.1): the requests over HTTP, the way t
 WebSocket, and the health check.
 """
 
+# Much of twisted.web and Autobahn has no types.
+# mypy: disallow-untyped-calls=False
 from __future__ import annotations
 
 from typing import Any
@@ -18,7 +20,6 @@ from lsserver.transport.http import CONTROL_REQUESTS, SESSION_REQUESTS, ControlR
 from lsserver.transport.versions import announced_by_subprotocol
 from lsserver.transport.websocket import WebSocketFactory
 
-
 UPGRADE_REQUIRED = 426
 
 
@@ -27,7 +28,7 @@ class Missing(Resource):
 
     isLeaf = True
 
-    def render(self, request: HttpRequest) -> int:  # type: ignore[override]
+    def render(self, request: HttpRequest) -> int:
         """404."""
         request.respond_with(http.NOT_FOUND, b"There is nothing here.\r\n")
         return NOT_DONE_YET
@@ -38,7 +39,7 @@ class HealthCheck(Resource):
 
     isLeaf = True
 
-    def render(self, request: HttpRequest) -> int:  # type: ignore[override]
+    def render(self, request: HttpRequest) -> int:
         """C{OK}, whatever the method."""
         request.setHeader(b"Cache-Control", b"no-store")
         request.respond_with(http.OK, b"OK\r\n")
@@ -55,7 +56,7 @@ class WebSocketResource(Resource):
         self._around = around
         self._factory = factory
 
-    def render(self, request: HttpRequest) -> int:  # type: ignore[override]
+    def render(self, request: HttpRequest) -> int:
         """Hand the connection over if a WebSocket is asked for and allowed."""
         upgrades = _tokens(request, "upgrade")
         if "websocket" not in upgrades or "upgrade" not in _tokens(request, "connection"):
@@ -120,10 +121,10 @@ class ServiceResource(Resource):
         if healthcheck:
             self.putChild(b"healthcheck", HealthCheck())
 
-    def render(self, request: HttpRequest) -> int:  # type: ignore[override]
+    def render(self, request: HttpRequest) -> int:
         """Without a slash at the end."""
         return self._websocket.render(request)
 
-    def getChild(self, path: bytes, request: HttpRequest) -> IResource:  # type: ignore[override]
+    def getChild(self, path: bytes, request: HttpRequest) -> IResource:
         """Any other name."""
         return Missing()

@@ -3,13 +3,15 @@ One listening socket's worth of everything: pages, the protocol over HTTP, and t
 way to WebSocket.
 """
 
+# Much of twisted.web and Autobahn has no types.
+# mypy: disallow-untyped-calls=False
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.web import server
 from twisted.web.resource import IResource, Resource
 
@@ -37,20 +39,22 @@ class Site(server.Site):
     @ivar server_header: value of the C{Server} header.
     """
 
+    protocol: Any = Channel
+
     def __init__(self, resource: Resource, settings: TransportSettings, reactor: IReactorTime) -> None:
         super().__init__(
             resource,
             Request,
-            timeout=settings.read_timeout_millis / 1000 or None,  # type: ignore[arg-type]
+            timeout=settings.read_timeout_millis / 1000 or None,
             reactor=reactor,
             parsePOSTFormSubmission=False,
         )
         self.server_header = server_header(settings)
         self._settings = settings
 
-    def protocol(self) -> Channel:  # type: ignore[override]
+    def buildProtocol(self, addr: IAddress | None) -> Any:
         """A new connection."""
-        channel = Channel()
+        channel: Any = super().buildProtocol(addr)
         channel.settings = self._settings
         return channel
 
@@ -84,7 +88,7 @@ class Root(Resource):
         for prefix in prefixes:
             self._places.append([*(part.encode() for part in prefix[1:].split("/")), SERVICE])
 
-    def getChildWithDefault(self, path: bytes, request: Request) -> IResource:  # type: ignore[override]
+    def getChildWithDefault(self, path: bytes, request: Request) -> IResource:
         """The resource for a path that begins with C{path}."""
         # Some proxies and some configured addresses double the slashes.
         parts = [part for part in [path, *request.postpath[:-1]] if part] if request.postpath else []
@@ -127,7 +131,7 @@ def make_site(
     if reactor is None:
         from twisted.internet import reactor as global_reactor
 
-        reactor = global_reactor  # type: ignore[assignment]
+        reactor = global_reactor
     assert reactor is not None
     around = Surroundings(
         kernel=kernel,

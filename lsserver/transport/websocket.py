@@ -14,10 +14,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from lsserver.engine.client import Client
+from lsserver.engine.dialect import IDialect
 from lsserver.engine.kernel import Kernel
 from lsserver.engine.session import Session
 from lsserver.tlcp.codes import ControlCode, SessionCode
-from lsserver.tlcp.dialect import TlcpDialect
 from lsserver.tlcp.lines import parse_line
 from lsserver.tlcp.parsing import parse_websocket
 from lsserver.tlcp.requests import (
@@ -76,7 +76,7 @@ class LinesSocket(FrameProtocol):
         self.replies: list[bytes] = []
         self._kernel = kernel
         self._announced = announced
-        self._dialect: TlcpDialect = announced.dialect
+        self._dialect: IDialect = announced.dialect
         self._new_client = new_client
         self._client = new_client()
         self._receiving = False

@@ -4,11 +4,16 @@ with messages of limited length, sending straight to the socket, and an end that
 does not depend on the client.
 """
 
+# Much of twisted.web and Autobahn has no types.
+# mypy: disallow-untyped-calls=False
 from __future__ import annotations
+
+from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.websocket.types import ConnectionRequest
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from lsserver.transport.direct import DirectWriter
@@ -26,7 +31,7 @@ MAX_UNREAD = 65_536
 """Bytes that may wait for a client which goes on sending, before nothing more is read from it."""
 
 
-class FrameFactory(WebSocketServerFactory):  # type: ignore[misc]
+class FrameFactory(WebSocketServerFactory):
     """
     Makes the connections of one site.
 
@@ -49,7 +54,7 @@ class FrameFactory(WebSocketServerFactory):  # type: ignore[misc]
         )
 
 
-class FrameProtocol(WebSocketServerProtocol):  # type: ignore[misc]
+class FrameProtocol(WebSocketServerProtocol):
     """
     One connection. What it needs of the messages is in the methods that raise
     C{NotImplementedError}.
@@ -58,6 +63,7 @@ class FrameProtocol(WebSocketServerProtocol):  # type: ignore[misc]
     """
 
     factory: FrameFactory
+    transport: Any
     writer: DirectWriter
 
     def __init__(self) -> None:
@@ -99,7 +105,7 @@ class FrameProtocol(WebSocketServerProtocol):  # type: ignore[misc]
         self.transport.registerProducer(self.writer, True)
         self.writer.begin()
 
-    def connectionLost(self, reason: Failure) -> None:
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
         if self._drop_call is not None:
             self._drop_call.cancel()
