@@ -23,6 +23,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,10 +75,13 @@ def running(command: list[str], ready: str | None) -> Iterator[int]:
                     raise SystemExit("the server did not start:\n" + "".join(seen))
                 if re.search(ready, line):
                     break
+            # A server whose log nobody reads stops sooner or later.
+            drain = threading.Thread(target=process.stdout.read, daemon=True)
+            drain.start()
             yield process.pid
         finally:
             process.terminate()
-            process.communicate(timeout=20)
+            process.wait(timeout=20)
 
 
 def load(options: list[str], pid: int, seconds: float, clients: int) -> dict[str, Any]:
@@ -101,7 +105,6 @@ def measure_floor(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def measure_lsserver(arguments: argparse.Namespace) -> dict[str, Any]:
     port = free_port()
-    command = [sys.executable, "-m", "twisted", "--log-format=text", "lsserver", "--listen", f"tcp:{port}"]
     command = [str(Path(sys.executable).with_name("twistd")), "-n", "lsserver", "--port", str(port)]
     command += ["--no-demo", "--no-pages", "--adapters-dir", str(HERE / "sets")]
     create = r"create_session\r\nLS_adapter_set=BENCH&LS_cid=bench&LS_send_sync=false\r\n"
@@ -110,7 +113,16 @@ def measure_lsserver(arguments: argparse.Namespace) -> dict[str, Any]:
     message = r"msg\r\nLS_session={cap}&LS_reqId=1&LS_outcome=false&LS_ack=false&LS_message=item0|{ts}" + pad + r"\r\n"
     with running(command, r"listening|Listening") as pid:
         options = ["--port", str(port), "--path", "/lightstreamer", "--proto", "TLCP-2.5.0.lightstreamer.com"]
-        options += ["--step", f"s:{create}", "--step", "c:CONOK,", "--step", f"s:{add}{arguments.mode}", "--step", "w:SUBOK"]
+        options += [
+            "--step",
+            f"s:{create}",
+            "--step",
+            "c:CONOK,",
+            "--step",
+            f"s:{add}{arguments.mode}",
+            "--step",
+            "w:SUBOK",
+        ]
         options += ["--pub-step", f"s:{create}", "--pub-step", "c:CONOK,", "--pub", f"s:{message}"]
         options += ["--pub-rate", str(arguments.rate)]
         return load(options, pid, arguments.seconds, arguments.clients)

@@ -28,6 +28,8 @@ from lsserver.tlcp.requests import CreateSession
 if TYPE_CHECKING:
     from lsserver.engine.hosting import HostedSet
 
+_log = Logger(namespace="LightstreamerLogger.requests")
+
 MAX_CONFLICTS = 8
 """Rounds of closing a conflicting session and asking again."""
 
@@ -47,8 +49,6 @@ class Admission:
 
     @param run_combo: executes the control requests that came with the creation.
     """
-
-    _log = Logger(namespace="LightstreamerLogger.requests")
 
     def __init__(
         self,
@@ -133,7 +133,7 @@ class Admission:
         except ResourceUnavailableError as error:
             raise refuse(SessionCode.USER_CHECK_UNAVAILABLE) from error
         except AccessError as error:
-            self._log.info("user {user!r} refused: {error}", user=request.user, error=error, client=client.remote_ip)
+            _log.info("user {user!r} refused: {error}", user=request.user, error=error, client=client.remote_ip)
             raise refuse(SessionCode.USER_CHECK_FAILED) from error
         except CreditsError as error:
             raise Refusal.of_credits(error) from error
@@ -211,7 +211,7 @@ class Admission:
             raise Refusal(SessionCode.COMBO_FAILED, COMBO_FAILED_PREFIX + refusal.text) from refusal
 
     def _unexpected(self, error: BaseException) -> Refusal:
-        self._log.error(
+        _log.error(
             "adapter set {set}: session of {user!r} failed in the Metadata Adapter: {error!r}",
             set=self._hosted.id,
             user=self._request.user,

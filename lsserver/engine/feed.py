@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from lsserver.engine.settings import EngineSettings
     from lsserver.engine.wheel import Wheel
 
+_log = Logger(namespace="LightstreamerLogger.subscriptions")
+
 
 @implementer(IItemEventSink)
 class Feed:
@@ -28,8 +30,6 @@ class Feed:
     @ivar adapter: the Data Adapter; C{None} until the adapter set starts.
     @param failed: told of a fatal fault of the adapter.
     """
-
-    _log = Logger(namespace="LightstreamerLogger.subscriptions")
 
     def __init__(
         self,

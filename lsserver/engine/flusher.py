@@ -15,14 +15,14 @@ from twisted.logger import Logger
 if TYPE_CHECKING:
     from lsserver.engine.stream import Stream
 
+_log = Logger(namespace="LightstreamerLogger.pump")
+
 
 class Flusher:
     """
     @ivar dirty: the streams that wait for the end of the turn. Code that marks
         many streams appends here by itself and calls L{schedule} once.
     """
-
-    _log = Logger(namespace="LightstreamerLogger.pump")
 
     def __init__(self, clock: IReactorTime, max_delay_millis: int = 0) -> None:
         self._clock = clock
@@ -45,5 +45,5 @@ class Flusher:
             try:
                 stream.flush(now)
             except Exception:
-                self._log.failure("flush of session {session} failed", session=stream.session_id)
+                _log.failure("flush of session {session} failed", session=stream.session_id)
                 stream.fail()

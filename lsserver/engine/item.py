@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from lsserver.engine.feed import Feed
     from lsserver.engine.slots.base import Slot
 
+_log = Logger(namespace="LightstreamerLogger.subscriptions")
+
 CHANNELS: dict[str, type[Channel[Any]]] = {
     "MERGE": MergeChannel,
     "DISTINCT": DistinctChannel,
@@ -40,8 +42,6 @@ class Item:
     @ivar in_snapshot: the adapter has a snapshot to give and has not completed it.
     @ivar interest: subscriptions, enforcements and lingering ones.
     """
-
-    _log = Logger(namespace="LightstreamerLogger.subscriptions")
 
     def __init__(self, feed: Feed, name: str) -> None:
         self.feed = feed
@@ -149,14 +149,14 @@ class Item:
                 self.end_snapshot(silently=True)
             await adapter.subscribe(self.name)
         except Exception as error:
-            self._log.error(
+            _log.error(
                 "item {item} of {adapter}: subscription failed: {error!r}",
                 item=self.name,
                 adapter=adapter.name,
                 error=error,
             )
             raise
-        self._log.info("item {item} of {adapter} subscribed", item=self.name, adapter=adapter.name)
+        _log.info("item {item} of {adapter} subscribed", item=self.name, adapter=adapter.name)
 
     async def _unsubscribe(self) -> None:
         adapter = self.feed.adapter
@@ -164,14 +164,14 @@ class Item:
         try:
             await adapter.unsubscribe(self.name)
         except Exception as error:
-            self._log.error(
+            _log.error(
                 "item {item} of {adapter}: unsubscription failed: {error!r}",
                 item=self.name,
                 adapter=adapter.name,
                 error=error,
             )
         else:
-            self._log.info("item {item} of {adapter} unsubscribed", item=self.name, adapter=adapter.name)
+            _log.info("item {item} of {adapter} unsubscribed", item=self.name, adapter=adapter.name)
 
     def _reset(self) -> None:
         """The state ends with the interest; whoever comes from now on belongs to the next subscription."""

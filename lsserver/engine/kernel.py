@@ -37,14 +37,14 @@ from lsserver.tlcp.requests import (
     Unsubscribe,
 )
 
+_log = Logger(namespace="LightstreamerLogger.kernel")
+
 
 class Kernel:
     """
     @param failed: called when an adapter is beyond repair and the server should stop.
     @ivar sessions: by id.
     """
-
-    _log = Logger(namespace="LightstreamerLogger.kernel")
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class Kernel:
         await DeferredList([Deferred.fromCoroutine(hosted.adapter_set.stop()) for hosted in self.adapter_sets.values()])
 
     def _adapter_failed(self, exception: BaseException) -> None:
-        self._log.critical("an adapter has failed: {error!r}", error=exception)
+        _log.critical("an adapter has failed: {error!r}", error=exception)
         if self._failed is not None:
             self._failed(exception)
 
@@ -151,7 +151,7 @@ class Kernel:
             session = await admission.run()
             if session is None:
                 return None
-            self._log.info(
+            _log.info(
                 "session {session} of {user!r} created from {ip} in {set}, {version}",
                 session=session.id,
                 user=request.user,
@@ -167,7 +167,7 @@ class Kernel:
             self._refuse(connection, client, refusal)
             return None
         except Exception:
-            self._log.failure("creation of a session failed")
+            _log.failure("creation of a session failed")
             self._refuse(connection, client, refuse(SessionCode.INTERNAL_ERROR))
             return None
         finally:
@@ -254,7 +254,7 @@ class Kernel:
         except Refusal as refusal:
             return dialect.reqerr(request.req_id, refusal.code, refusal.text)
         except Exception:
-            self._log.failure("request {request} failed", request=request)
+            _log.failure("request {request} failed", request=request)
             code = ControlCode.INTERNAL_ERROR
             return dialect.reqerr(request.req_id, code, code.text)
         return dialect.reqok(request.req_id) if request.ack else b""
@@ -268,7 +268,7 @@ class Kernel:
             case Message():
                 session.send_message(request)
             case Reconfigure():
-                session.reconfigure(request.sub_id, request.requested_max_frequency)
+                await session.reconfigure(request.sub_id, request.requested_max_frequency)
             case Constrain():
                 session.constrain(request.requested_max_bandwidth)
             case ForceRebind():

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from lsserver.engine.dialect import IDialect
 
+_log = Logger(namespace="LightstreamerLogger.requests.messages")
+
 MAX_REMEMBERED = 1_000
 """Progressives of a sequence that were skipped or came early, remembered one by one."""
 
@@ -215,8 +217,6 @@ class Messages:
     @param max_pending: messages of a sequence that may wait.
     """
 
-    _log = Logger(namespace="LightstreamerLogger.requests.messages")
-
     def __init__(self, host: MessageHost, wheel: Wheel, max_wait_millis: int, max_pending: int) -> None:
         self._host = host
         self._max_wait = max_wait_millis
@@ -264,10 +264,10 @@ class Messages:
         except CreditsError as error:
             line = dialect.msgfail(message.sequence, number, error.client_error_code, error.client_user_msg or "")
         except NotificationError as error:
-            self._log.info("message refused by the Metadata Adapter: {error!r}", error=error)
+            _log.info("message refused by the Metadata Adapter: {error!r}", error=error)
             line = self._failed(message, ControlCode.MESSAGE_REJECTED)
         except Exception as error:
-            self._log.error("message failed in the Metadata Adapter: {error!r}", error=error)
+            _log.error("message failed in the Metadata Adapter: {error!r}", error=error)
             line = self._failed(message, ControlCode.MESSAGE_ADAPTER_EXCEPTION)
         else:
             line = dialect.msgdone(message.sequence, number, response or "")

@@ -57,7 +57,10 @@ class RecoveryLog:
         self._size = 0
 
     def replay(self, count: int) -> list[bytes] | None:
-        """What a client that has processed C{count} notifications misses; C{None} if it is not kept, or C{count} is impossible."""
+        """
+        What a client that has processed C{count} notifications misses; C{None} if
+        that is not kept, or if the client can't have processed so many.
+        """
         if not self.oldest <= count <= self.sent:
             return None
         skip = count - self.oldest

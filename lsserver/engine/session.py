@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from lsserver.engine.subscription import Subscription
     from lsserver.engine.wheel import Timer, Wheel
 
+_log = Logger(namespace="LightstreamerLogger.requests")
+
 MAX_DELETED = 1_000
 """Ids of closed subscriptions that are remembered, to tell a late C{add} from a new one."""
 
@@ -67,8 +69,6 @@ class Session:
     @ivar wants_tables: the Metadata Adapter wants to know of this user's subscriptions.
     @ivar over: fires once C{notify_session_close} has returned.
     """
-
-    _log = Logger(namespace="LightstreamerLogger.requests")
 
     def __init__(
         self,
@@ -259,7 +259,7 @@ class Session:
             try:
                 await self.unsubscribe(sub_id)
             except Refusal:
-                self._log.debug("session {session}: subscription {sub_id} is gone", session=self.id, sub_id=sub_id)
+                _log.debug("session {session}: subscription {sub_id} is gone", session=self.id, sub_id=sub_id)
 
         return Deferred.fromCoroutine(force())
 
@@ -267,21 +267,24 @@ class Session:
         if subscription.table is not None:
             self.tables.closed(subscription.table, subscription.statistics())
 
-    def reconfigure(self, sub_id: int, frequency: float | None) -> None:
+    async def reconfigure(self, sub_id: int, frequency: float | None) -> None:
         """
-        C{reconf}.
+        C{reconf}, which waits for an C{add} that is on its way.
 
         @raise Refusal: no such subscription, or an unfiltered one.
         """
+        if sub_id in self._activating:
+            await self._activated(sub_id)
         subscription = self.subscriptions.get(sub_id)
         if subscription is None:
             raise Refusal(ControlCode.SUBSCRIPTION_NOT_FOUND, ControlCode.SUBSCRIPTION_NOT_FOUND.text)
         if subscription.unfiltered and subscription.mode.value != "RAW":
             code = ControlCode.UNFILTERED_RECONFIGURATION
             raise Refusal(code, code.text)
-        if frequency is not None and not subscription.unfiltered:
+        if frequency is None or subscription.unfiltered:
+            subscription.configured()
+        else:
             subscription.reconfigure(frequency)
-        subscription.configured()
 
     def constrain(self, bandwidth: float | None) -> None:
         """C{constrain}."""
@@ -362,7 +365,7 @@ class Session:
             subscription.close(linger)
             self._tell_closed(subscription)
         self.subscriptions.clear()
-        self._log.info("session {session} of {user!r} closed: {why}", session=self.id, user=self.user, why=why)
+        _log.info("session {session} of {user!r} closed: {why}", session=self.id, user=self.user, why=why)
         Deferred.fromCoroutine(self._notify_close())
 
     async def _notify_close(self) -> None:
@@ -370,5 +373,5 @@ class Session:
         try:
             await self.hosted.metadata.notify_session_close(self.id)
         except Exception:
-            self._log.failure("notify_session_close failed for session {session}", session=self.id)
+            _log.failure("notify_session_close failed for session {session}", session=self.id)
         self.over.callback(None)

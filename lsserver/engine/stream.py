@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from lsserver.engine.slots.base import Slot
     from lsserver.engine.wheel import Wheel
 
+_log = Logger(namespace="LightstreamerLogger.pump")
+
 MAX_LINES = 1024
 """Lines written in one turn, so that a long backlog does not keep the others waiting."""
 
@@ -50,8 +52,6 @@ class Stream:
     @ivar dirty: the flusher has the stream in its list.
     @ivar binding: the connection, C{None} while unbound.
     """
-
-    _log = Logger(namespace="LightstreamerLogger.pump")
 
     __slots__ = (
         "_aside",

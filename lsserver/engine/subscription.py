@@ -122,8 +122,9 @@ class Subscription:
         self.session.stream.notify(self.session.dialect.conf(self.sub_id, self.frequency, self.unfiltered))
 
     def reconfigure(self, frequency: float) -> None:
-        """A new limit from the client; that of the Metadata Adapter stays."""
+        """A new limit from the client; that of the Metadata Adapter stays. Confirmed before it shows."""
         self._requested = frequency
+        self.configured()
         for place in self.places:
             place.slot.set_frequency(self._frequency(place.grant))
 

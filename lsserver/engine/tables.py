@@ -19,13 +19,13 @@ from lsserver.adapters.tables import SubscriptionStatistics, TableInfo
 if TYPE_CHECKING:
     from lsserver.adapters.calls import MetadataHandle
 
+_log = Logger(namespace="LightstreamerLogger.subscriptions")
+
 
 class TableNotifications:
     """
     @param sequential: one call at a time, C{sequentialize_table_notifications}.
     """
-
-    _log = Logger(namespace="LightstreamerLogger.subscriptions")
 
     def __init__(self, metadata: MetadataHandle, user: str | None, session_id: str, sequential: bool) -> None:
         self._metadata = metadata
@@ -48,7 +48,7 @@ class TableNotifications:
         try:
             await self._run(lambda: self._metadata.notify_tables_close(self._session_id, [table]))
         except Exception:
-            self._log.failure("notify_tables_close failed for session {session}", session=self._session_id)
+            _log.failure("notify_tables_close failed for session {session}", session=self._session_id)
 
     async def _run(self, call: Callable[[], Awaitable[Any]]) -> None:
         self._running += 1

@@ -16,8 +16,13 @@ from typing import Any
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+_log = Logger(namespace="LightstreamerLogger.scheduler")
+
 TICK = 1 / 128
 """Seconds. A power of two, so that whole seconds are whole ticks."""
+
+FOREVER = 10.0**9
+"""Seconds. What is due later than that is as good as never, but can be counted."""
 
 
 class Timer:
@@ -51,8 +56,6 @@ class Timer:
 class Wheel:
     """Timers on a clock, at most one L{TICK} late and never early."""
 
-    _log = Logger(namespace="LightstreamerLogger.scheduler")
-
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._buckets: dict[int, list[Timer]] = {}
@@ -68,7 +71,7 @@ class Wheel:
     def at(self, when: float, function: Callable[..., object], *arguments: Any) -> Timer:
         """Call C{function} at C{when} (seconds on the clock), or in the next tick if that has passed."""
         timer = Timer(when, function, arguments)
-        tick = max(math.ceil(when / TICK), self._past + 1)
+        tick = max(math.ceil(min(when, self._clock.seconds() + FOREVER) / TICK), self._past + 1)
         bucket = self._buckets.get(tick)
         if bucket is not None:
             bucket.append(timer)
@@ -100,7 +103,7 @@ class Wheel:
                 try:
                     timer.fire()
                 except Exception:
-                    self._log.failure("a timer failed")
+                    _log.failure("a timer failed")
         # A timer that was added while the others ran may have armed the clock already.
         if ticks and (self._call is None or self._next > ticks[0]):
             self._arm()

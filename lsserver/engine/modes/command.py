@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from lsserver.engine.item import Item
     from lsserver.engine.slots.base import Slot
 
+_log = Logger(namespace="LightstreamerLogger.preprocessor")
+
 KEY = "key"
 COMMAND = "command"
 DELETE_ALL = "DELETEALL"
@@ -62,7 +64,6 @@ class CommandChannel(Channel[CommandView]):
     """
 
     mode = "COMMAND"
-    _log = Logger(namespace="LightstreamerLogger.preprocessor")
 
     def __init__(self, item: Item) -> None:
         super().__init__(item)
@@ -98,7 +99,7 @@ class CommandChannel(Channel[CommandView]):
         key = text(event.get(KEY))
         command = text(event.get(COMMAND))
         if key is None or command not in (ADD, UPDATE, DELETE):
-            self._log.warn(
+            _log.warn(
                 "item {item}: event dropped, key {key!r} command {command!r}",
                 item=self.item.name,
                 key=key,

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from lsserver.engine.update import Update
     from lsserver.engine.view import View
 
+LATENESS = 1 / 64
+"""Seconds by which an update may be late without the next being late as well."""
+
 MAX_LINES_PER_TURN = 256
 """A slot with a long queue lets others have their turn after so many lines."""
 
@@ -84,7 +87,7 @@ class Slot:
         self.pending = False
         self.ready = False
         self.wake_at = 0.0
-        self.due = 0.0
+        self.due = -math.inf
         self.lost = 0
         self.lost_total = 0
         self.realtime = 0
@@ -145,9 +148,13 @@ class Slot:
         self.mark()
 
     def set_frequency(self, frequency: float) -> None:
-        """A new limit in updates/s; what waited for the old one is looked at again."""
-        self.period = 1 / frequency
-        self.due = 0.0
+        """
+        A new limit in updates/s. It counts from the last update, so that asking again
+        and again is no way around it; what waited for the old one is looked at again.
+        """
+        period = 1 / frequency
+        self.due += period - self.period
+        self.period = period
         self.wake_at = 0.0
         self.mark()
 
@@ -181,9 +188,12 @@ class Slot:
         self.lost = 0
 
     def advance(self, now: float) -> None:
-        """An update was taken: the next is due one period after this one was."""
-        due = self.due + self.period
-        self.due = due if due > now else now + self.period
+        """An update was taken: the next is due one period later."""
+        self.due = self.after(self.due, now)
+
+    def after(self, due: float, now: float) -> float:
+        """When the next update may go after one that was due at C{due} and went at C{now}."""
+        return (due if now - due < LATENESS else now) + self.period
 
     def suppressed(self) -> int:
         """Updates that filtering kept from the client, for the subscription's statistics."""

@@ -4,6 +4,7 @@ COMMAND, filtered: MERGE for each key, and ADD and DELETE that must not be dropp
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from lsserver.engine.slots.base import MAX_LINES_PER_TURN, Slot
@@ -58,7 +59,7 @@ class CommandSlot(Slot):
             rows[key] = self.view.variant(update, command)
             self.filtered += 1
         if not self.pending:
-            due = self.keys_due.get(key, 0.0) if rows[key].command == UPDATE else 0.0
+            due = self.keys_due.get(key, -math.inf) if rows[key].command == UPDATE else -math.inf
             if now >= due:
                 self.mark()
             else:
@@ -103,7 +104,7 @@ class CommandSlot(Slot):
         earliest = None
         count = 0
         for key, update in list(self.rows.items()):
-            due = keys_due.get(key, 0.0)
+            due = keys_due.get(key, -math.inf)
             if update.command == UPDATE and now < due:
                 earliest = due if earliest is None else min(earliest, due)
                 continue
@@ -116,13 +117,13 @@ class CommandSlot(Slot):
             if update.command == DELETE:
                 keys_due.pop(key, None)
             else:
-                later = due + self.period
-                keys_due[key] = later if later > now else now + self.period
+                keys_due[key] = self.after(due, now)
         if earliest is not None:
             self.sleep(earliest)
         return False
 
     def set_frequency(self, frequency: float) -> None:
-        """The new limit counts from now on for every key."""
-        self.keys_due.clear()
+        """The new limit counts for every key from its last update."""
+        shift = 1 / frequency - self.period
+        self.keys_due = {key: due + shift for key, due in self.keys_due.items()}
         super().set_frequency(frequency)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 class MergeSlot(Slot):
     """
-    @ivar joined: how many updates the view had seen when the slot came.
+    @ivar joined: how many updates the view had seen when the slot came, or got its snapshot.
     """
 
     __slots__ = ("joined",)
@@ -37,10 +37,19 @@ class MergeSlot(Slot):
     def take(self, lines: list[bytes], now: float) -> bool:
         """At most one line: from what the client holds to what is."""
         update = self.view.current
-        if update is not None and self.ready:
-            line = self.view.line_if_news(update, self)
-            if line is not None:
-                lines.append(line)
+        if update is None or not self.ready:
+            return False
+        if now < self.due:
+            self.sleep(self.due)
+            return False
+        snapshot = self.sent is None and self.wants_snapshot
+        line = self.view.line_if_news(update, self)
+        if line is not None:
+            lines.append(line)
+            if snapshot:
+                # The limit and the statistics begin with what comes after it.
+                self.joined = self.view.steps
+            else:
                 self.realtime += 1
                 if self.period:
                     self.advance(now)
