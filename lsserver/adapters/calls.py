@@ -287,23 +287,23 @@ class MetadataHandle:
         if self.invoker.blocking:
             return cast(R, await self.invoker.call(lane, name, self._ask_in_thread, program))
         answer = None
-        try:
-            while True:
+        while True:
+            try:
                 function, arguments = program.send(answer)
-                answer = await self.invoker.call(lane, function.__name__, function, *arguments)
-        except StopIteration as done:
-            return cast(R, done.value)
+            except StopIteration as done:
+                return cast(R, done.value)
+            answer = await self.invoker.call(lane, function.__name__, function, *arguments)
 
     def _ask_in_thread(self, program: grants.Questions[R]) -> R:
         answer = None
-        try:
-            while True:
+        while True:
+            try:
                 function, arguments = program.send(answer)
-                answer = function(*arguments)
-                if isinstance(answer, Awaitable):
-                    answer = blockingCallFromThread(self._reactor, self.invoker.resolve, answer)
-        except StopIteration as done:
-            return cast(R, done.value)
+            except StopIteration as done:
+                return cast(R, done.value)
+            answer = function(*arguments)
+            if isinstance(answer, Awaitable):
+                answer = blockingCallFromThread(self._reactor, self.invoker.resolve, answer)
 
     def _names(self, method: str, answer: Any, error: type[MetadataError]) -> list[str]:
         names = list(answer) if isinstance(answer, Iterable) and not isinstance(answer, (str, bytes)) else None
