@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
 
+from lsserver.adapters.errors import FailureError
 from lsserver.engine.gate import Gate, State
 from lsserver.engine.modes.base import Channel, Event
 from lsserver.engine.modes.command import CommandChannel
@@ -149,12 +150,7 @@ class Item:
                 self.end_snapshot(silently=True)
             await adapter.subscribe(self.name)
         except Exception as error:
-            _log.error(
-                "item {item} of {adapter}: subscription failed: {error!r}",
-                item=self.name,
-                adapter=adapter.name,
-                error=error,
-            )
+            self._adapter_raised("subscribed", error)
             raise
         _log.info("item {item} of {adapter} subscribed", item=self.name, adapter=adapter.name)
 
@@ -164,14 +160,16 @@ class Item:
         try:
             await adapter.unsubscribe(self.name)
         except Exception as error:
-            _log.error(
-                "item {item} of {adapter}: unsubscription failed: {error!r}",
-                item=self.name,
-                adapter=adapter.name,
-                error=error,
-            )
+            self._adapter_raised("unsubscribed", error)
         else:
             _log.info("item {item} of {adapter} unsubscribed", item=self.name, adapter=adapter.name)
+
+    def _adapter_raised(self, wanted: str, error: Exception) -> None:
+        """No client is told. Logged in full where the adapter was called."""
+        name = self.feed.adapter.name
+        _log.warn("item {item} of {adapter} could not be {wanted}", item=self.name, adapter=name, wanted=wanted)
+        if isinstance(error, FailureError):
+            self.feed.failure(error)
 
     def _reset(self) -> None:
         """The state ends with the interest; whoever comes from now on belongs to the next subscription."""
