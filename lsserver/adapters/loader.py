@@ -83,7 +83,7 @@ def scan(
     The adapter sets in the folders of a folder, by name of the folder. One that
     has an C{adapters.xml} itself is a set too.
 
-    @param shared: as for L{load_folder}; C{None} = C{shared} in this folder.
+    @param shared: as for L{load_folder}.
     @raise LoadError: says everything that is wrong.
     """
     try:
@@ -96,9 +96,7 @@ def scan(
         if not (folder / CONFIGURATION).is_file():
             continue
         try:
-            one = load_folder(
-                folder, variables=variables, shared=shared or directory / SHARED, calls=calls, reactor=reactor
-            )
+            one = load_folder(folder, variables=variables, shared=shared, calls=calls, reactor=reactor)
         except LoadError as error:
             wrong.append(str(error))
             continue
@@ -173,13 +171,13 @@ class _Line:
     def take(self, key: str, value: str) -> None:
         owner, dot, name = key.partition(".")
         if key == "data":
-            module, _, rest = value.strip().partition(":")
+            module, colon, rest = value.strip().partition(":")
             path, _, adapter = rest.partition(":")
             adapter = adapter or "DEFAULT"
             if adapter in self.data or adapter in ("param", "metadata"):
                 taken = "is there twice" if adapter in self.data else "is a reserved name"
                 raise LoadError(f"{key}={value}: Data Adapter {adapter} {taken}")
-            self.data[adapter] = f"{module}:{path}" if path else module
+            self.data[adapter] = f"{module}:{path}" if colon else module
         elif key == "metadata":
             self.metadata = value.strip()
         elif key == "blocking":

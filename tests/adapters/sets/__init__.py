@@ -1,0 +1,1 @@
+"""Adapter sets that the tests load."""

@@ -1,0 +1,3 @@
+class Feed:
+    def __init__(self) -> None:
+        raise ValueError("no\nlicence")

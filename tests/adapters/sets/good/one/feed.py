@@ -1,0 +1,26 @@
+"""Has the same name as a module of the other set."""
+
+import json
+import logging.handlers
+from typing import Any
+
+import everybodys
+from library.inner import where
+
+from lsserver.adapters.providers import DataProvider
+
+ORIGIN = "one"
+
+
+class Feed(DataProvider):
+    origin = ORIGIN
+    library = where()
+    shared = everybodys
+    public = (json, logging.handlers)
+
+    def subscribe(self, item_name: str) -> Any:
+        import lazily
+
+        return lazily.ORIGIN
+
+    def unsubscribe(self, item_name: str) -> None: ...

@@ -1,0 +1,1 @@
+"""A library that comes with the set."""

@@ -1,0 +1,1 @@
+"""Shared by all sets, and loaded once."""
