@@ -1,0 +1,128 @@
+"""Child processes that play scenarios with the SDKs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+
+from tests.interop import tools
+from tests.interop.scenario import Sdk, Seen
+
+Outside = Callable[[str, str], None]
+"""Told the run and what shall be done to its connection."""
+
+
+@dataclass(frozen=True)
+class Driver:
+    """How to play scenarios with one SDK."""
+
+    sdk: Sdk
+    arguments: Callable[[], list[str]]
+    folder: Callable[[], Path]
+    environment: Callable[[], dict[str, str]] = field(default=lambda: {})
+
+    def play(
+        self, reactor: Any, runs: Sequence[dict[str, Any]], outside: Outside, width: int, **environment: str
+    ) -> Deferred[dict[str, Seen]]:
+        """
+        What was seen in each run.
+
+        @param width: how many runs to play at a time.
+        @raise unittest.SkipTest: something that this SDK needs is not installed.
+        """
+        arguments = self.arguments()
+        player = _Player({run["id"]: Seen(self.sdk, run["transport"]) for run in runs}, outside)
+        process = reactor.spawnProcess(
+            player, arguments[0], arguments, {**os.environ, **self.environment(), **environment}, str(self.folder())
+        )
+        process.write(json.dumps({"width": width, "runs": list(runs)}).encode())
+        process.closeStdin()
+        return player.finished
+
+
+class _Player(ProcessProtocol):
+    """Reads what a driver prints."""
+
+    def __init__(self, seen: dict[str, Seen], outside: Outside) -> None:
+        self._seen = seen
+        self._outside = outside
+        self._rest = b""
+        self._errors = b""
+        self.finished: Deferred[dict[str, Seen]] = Deferred(self._cancelled)
+
+    def outReceived(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._line(line)
+
+    def _line(self, line: bytes) -> None:
+        if not line.startswith(b'["'):
+            self._errors += line + b"\n"  # an SDK that has something to say
+            return
+        kind, run, what = json.loads(line)
+        if kind == "end":
+            self._seen[run].problem = what
+            return
+        self._seen[run].events.append(what)
+        if what[0] == "outside":
+            self._outside(run, what[1])
+
+    def errReceived(self, data: bytes) -> None:
+        self._errors += data
+
+    def processEnded(self, reason: Failure) -> None:
+        status = getattr(reason.value, "exitCode", None)
+        if status != 0:
+            text = self._errors.decode(errors="replace")[-2000:]
+            for seen in self._seen.values():
+                if seen.problem is not None:
+                    seen.problem += f" (status {status}): {text}"
+        finished, self.finished = self.finished, Deferred()
+        if not finished.called:
+            finished.callback(self._seen)
+
+    def _cancelled(self, finished: Deferred[dict[str, Seen]]) -> None:
+        """The test has run out of time."""
+        if self.transport is not None and self.transport.pid:
+            self.transport.signalProcess("KILL")
+
+
+def _node(program: str, *arguments: Callable[[], str]) -> Callable[[], list[str]]:
+    script = str(tools.HERE / "node" / program)
+    return lambda: [str(tools.need(tools.node)), script, *(argument() for argument in arguments)]
+
+
+def _python(folder: Callable[[], Path]) -> tuple[Callable[[], list[str]], Callable[[], dict[str, str]]]:
+    import sys
+
+    script = str(tools.HERE / "python" / "interpreter.py")
+    return lambda: [sys.executable, script], lambda: {"PYTHONPATH": str(tools.need(folder))}
+
+
+_NODE_SDKS: Callable[[], Path] = lambda: tools.need(tools.node_sdks)  # noqa: E731
+_TEMPORARY: Callable[[], Path] = lambda: tools.HERE  # noqa: E731
+_PYTHON_1, _PYTHON_1_PATH = _python(tools.python_sdk_1)
+_PYTHON_2, _PYTHON_2_PATH = _python(tools.python_sdk_2)
+
+DRIVERS = {
+    driver.sdk.name: driver
+    for driver in (
+        Driver(Sdk("Node9", (2, 5)), _node("node.js", lambda: "lightstreamer-client-node"), _NODE_SDKS),
+        Driver(
+            Sdk("Node8", (2, 1), unified=False), _node("node.js", lambda: "lightstreamer-client-node-8"), _NODE_SDKS
+        ),
+        Driver(
+            Sdk("Web9", (2, 5), browser=True), _node("web.js", lambda: str(tools.need(tools.chromium))), _NODE_SDKS
+        ),
+        Driver(Sdk("Python2", (2, 5)), _PYTHON_2, _TEMPORARY, _PYTHON_2_PATH),
+        Driver(Sdk("Python1", (2, 4)), _PYTHON_1, _TEMPORARY, _PYTHON_1_PATH),
+    )
+}

@@ -1,0 +1,230 @@
+"""A TCP proxy in the test process that does what networks do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint, TCP4ServerEndpoint
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.protocol import Factory, Protocol
+from twisted.python.failure import Failure
+
+
+class Link:
+    """One connection through the proxy, seen from the middle."""
+
+    def __init__(self, proxy: Proxy, client: ToClient) -> None:
+        self.proxy = proxy
+        self.client = client
+        self.server: ToServer | None = None
+        self.deaf = False
+        self.request = b""
+        self._waiting: list[bytes] = []
+
+    def from_client(self, data: bytes) -> None:
+        """Pass on what the client sends."""
+        self.request = (self.request + data)[:2000]
+        if self.proxy.refuses(self.request):
+            self.abort()
+        elif self.server is None:
+            self._waiting.append(data)
+        else:
+            self.server.write(data)
+
+    def connected(self, server: ToServer) -> None:
+        """The server has accepted."""
+        self.server = server
+        for data in self._waiting:
+            server.write(data)
+
+    def from_server(self, data: bytes) -> None:
+        """Pass on what the server sends, unless the client hears nothing any more."""
+        if not self.deaf:
+            self.proxy.answer(self, data)
+
+    def abort(self, server_too: bool = True) -> None:
+        """Reset the connection, for the client at least."""
+        self.deaf = True
+        self.client.abort()
+        if server_too and self.server is not None:
+            self.server.abort()
+
+
+class _Side(Protocol):
+    """One half of a link."""
+
+    def __init__(self, link: Link | None = None) -> None:
+        self.link = link
+
+    def write(self, data: bytes) -> None:
+        """Send."""
+        self.transport.write(data)  # type: ignore[union-attr]
+
+    def abort(self) -> None:
+        """Reset."""
+        self.transport.abortConnection()  # type: ignore[union-attr]
+
+
+class ToClient(_Side):
+    """The half that the client connected to."""
+
+    def connectionMade(self) -> None:
+        self.link = Link(self.factory.proxy, self)  # type: ignore[union-attr]
+        self.link.proxy.opened(self.link)
+
+    def dataReceived(self, data: bytes) -> None:
+        assert self.link is not None
+        self.link.from_client(data)
+
+    def connectionLost(self, reason: Failure = None) -> None:  # type: ignore[assignment]
+        assert self.link is not None
+        self.link.proxy.closed(self.link)
+
+
+class ToServer(_Side):
+    """The half towards the server."""
+
+    def connectionMade(self) -> None:
+        assert self.link is not None
+        self.link.connected(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        assert self.link is not None
+        self.link.from_server(data)
+
+    def connectionLost(self, reason: Failure = None) -> None:  # type: ignore[assignment]
+        assert self.link is not None
+        self.link.proxy.server_closed(self.link)
+
+
+class Proxy:
+    """
+    Stands between clients and a server.
+
+    @ivar address: where clients find it.
+    """
+
+    address = ""
+
+    def __init__(self, reactor: Any, port: int) -> None:
+        self._reactor = reactor
+        self._target = HostnameEndpoint(reactor, "127.0.0.1", port)
+        self._links: set[Link] = set()
+        self._servers: set[Link] = set()
+        self._port: IListeningPort | None = None
+        self._gone: Deferred[None] | None = None
+        self._cut: Callable[[Link, bytes], None] | None = None
+
+    async def start(self) -> Proxy:
+        """Listen on a free port of this machine."""
+        factory = Factory.forProtocol(ToClient)
+        factory.proxy = self  # type: ignore[attr-defined]
+        self._port = await TCP4ServerEndpoint(self._reactor, 0, interface="127.0.0.1").listen(factory)
+        self.address = f"http://127.0.0.1:{self._port.getHost().port}/"
+        return self
+
+    async def stop(self) -> None:
+        """Stop listening and reset what is open."""
+        assert self._port is not None
+        await self._port.stopListening()
+        for link in self._links | self._servers:
+            link.abort()
+        if self._links or self._servers:
+            self._gone = Deferred()
+            await self._gone
+
+    def cut(self, how: str) -> None:
+        """
+        When the server next sends something, pass on the first half of it and then
+
+          - C{cut both sides}: reset the connection;
+          - C{cut the client}: reset it for the client; the server does not notice;
+          - C{cut twice}: reset, and do the same to the next answer that brings data.
+        """
+        self._cut = {"cut both sides": self._both, "cut the client": self._client, "cut twice": self._twice}[how]
+
+    def _half(self, link: Link, data: bytes) -> None:
+        link.client.write(data[: len(data) // 2])
+        link.deaf = True
+
+    def _both(self, link: Link, data: bytes) -> None:
+        self._cut = None
+        self._half(link, data)
+        self._reactor.callLater(0, link.abort)
+
+    def _client(self, link: Link, data: bytes) -> None:
+        self._cut = None
+        self._half(link, data)
+        self._reactor.callLater(0, link.abort, False)
+
+    def _twice(self, link: Link, data: bytes) -> None:
+        self._both(link, data)
+        self._cut = self._both
+
+    def refuses(self, request: bytes) -> bool:
+        """Whether to reset a connection on which this was sent so far."""
+        return False
+
+    def answer(self, link: Link, data: bytes) -> None:
+        """Pass on what the server sent, or not. Only lines of updates are cut: what is about to be lost is data."""
+        if self._cut is not None and b"U," in data:
+            self._cut(link, data)
+        else:
+            link.client.write(data)
+
+    def opened(self, link: Link) -> None:
+        """A client has connected."""
+        self._links.add(link)
+        self._servers.add(link)
+        server = Factory.forProtocol(lambda: ToServer(link))
+        self._target.connect(server).addErrback(lambda failure: self.server_closed(link))
+
+    def closed(self, link: Link) -> None:
+        """The client's side is gone."""
+        self._links.discard(link)
+        # One that was cut for the client only stays open for the server, until the server ends it.
+        if not link.deaf and link.server is not None:
+            link.server.transport.loseConnection()  # type: ignore[union-attr]
+        self._look()
+
+    def server_closed(self, link: Link) -> None:
+        """The server's side is gone."""
+        self._servers.discard(link)
+        if not link.deaf:
+            link.client.transport.loseConnection()  # type: ignore[union-attr]
+        self._look()
+
+    def _look(self) -> None:
+        if self._gone is not None and not self._links and not self._servers:
+            gone, self._gone = self._gone, None
+            gone.callback(None)
+
+
+class NoWebSocket(Proxy):
+    """A network that resets connections on which WebSocket is asked for."""
+
+    def refuses(self, request: bytes) -> bool:
+        return b"upgrade: websocket" in request.lower()
+
+
+class Buffering(NoWebSocket):
+    """
+    One that, besides, keeps the answer to every request until it is complete, so
+    that nothing arrives from a stream while it lasts.
+    """
+
+    def __init__(self, reactor: Any, port: int) -> None:
+        super().__init__(reactor, port)
+        self._kept: dict[Link, list[bytes]] = {}
+
+    def answer(self, link: Link, data: bytes) -> None:
+        kept = self._kept.setdefault(link, [])
+        kept.append(data)
+        whole = b"".join(kept)
+        head, _, body = whole.partition(b"\r\n\r\n")
+        if b"transfer-encoding: chunked" in head.lower() and not whole.endswith(b"0\r\n\r\n"):
+            return
+        del self._kept[link]
+        link.client.write(whole)

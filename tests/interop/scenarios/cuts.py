@@ -1,0 +1,66 @@
+"""Connections that break in the middle: the session is recovered, nothing is lost and nothing comes twice."""
+
+from __future__ import annotations
+
+from tests.interop.scenario import Script, Seen, assert_equal, one_session, scenario
+from tests.interop.scenarios.sessions import every_number
+
+RAW, MERGE, DISTINCT, COMMAND = "raw.{run}", "merge.{run}", "distinct.{run}", "command.{run}"
+COUNT = 400
+
+
+def _count_with_cuts(s: Script, *cuts: str) -> None:
+    s.connect(options={"RetryDelay": 1000})
+    s.subscribe("raw", "RAW", RAW, "n text")
+    s.subscribe("merge", "MERGE", MERGE, "n text", snapshot="yes")
+    s.subscribe("distinct", "DISTINCT", DISTINCT, "n", snapshot="yes", frequency="unfiltered")
+    s.subscribe("command", "COMMAND", COMMAND, "n key command", snapshot="yes", frequency="unfiltered")
+    subs = ("raw", "merge", "distinct", "command")
+    for sub in subs:
+        s.until(sub, "subscribed")
+    s.leave_out(*subs)
+    s.data("count", items=[RAW, MERGE, DISTINCT, COMMAND], upto=COUNT, rate=100, padding=50)
+    for number, cut in enumerate(cuts, 1):
+        s.until("raw", "update", count=number * COUNT // (len(cuts) + 1))
+        s.step("outside", what=cut)
+        s.until("raw", "update", count=number * COUNT // (len(cuts) + 1) + 10)
+    s.until("raw", "update", RAW, "*", [str(COUNT), "*"])
+    s.until("merge", "update", MERGE, "*", [str(COUNT), "*"])
+    s.until("distinct", "update", DISTINCT, "*", [str(COUNT)])
+    s.until("command", "update", COMMAND, "*", [str(COUNT), "*", "*"])
+    s.send("ok", "m")
+    s.until("m", "processed")
+    s.leave_out("m")
+    s.check(every_number)
+    s.check(one_session)
+
+    @s.check
+    def all_of_them(seen: Seen) -> None:
+        everything = [str(n) for n in range(1, COUNT + 1)]
+        assert_equal(seen.values("distinct", 0), everything, "DISTINCT:")
+        assert_equal(seen.values("command", 0), everything, "COMMAND:")
+        statuses = [event[0] for event in seen.of("client", "status")]
+        assert "DISCONNECTED:TRYING-RECOVERY" in statuses, f"was never cut: {statuses}"
+
+
+@scenario(cuts=True)
+def cut_once(s: Script) -> None:
+    """Both sides notice, in the middle of a line."""
+    _count_with_cuts(s, "cut both sides")
+
+
+@scenario(cuts=True)
+def cut_at_the_client(s: Script) -> None:
+    """The server does not notice, and writes on into nowhere until the client comes back."""
+    _count_with_cuts(s, "cut the client")
+
+
+@scenario(cuts=True)
+def cut_again_and_again(s: Script) -> None:
+    _count_with_cuts(s, "cut both sides", "cut the client", "cut both sides")
+
+
+@scenario(cuts=True)
+def cut_while_recovering(s: Script) -> None:
+    """The answer to the recovery is lost as well."""
+    _count_with_cuts(s, "cut twice")

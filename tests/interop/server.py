@@ -1,0 +1,125 @@
+"""The server, started as a user starts it."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from functools import cache
+from pathlib import Path
+
+import lsserver
+
+SETS = Path(__file__).parent / "sets"
+START_SECONDS = 30
+STOP_SECONDS = 10
+
+_LISTENING = re.compile(r"listening on (https?)://[^:/]+:([0-9]+)/")
+
+
+class Server:
+    """
+    A child process C{twistd -n lsserver} with the adapter sets of this folder.
+
+    @ivar urls: of its listening sockets.
+    @ivar lines: of its log, so far.
+    """
+
+    def __init__(self, *options: str, port: bool = True) -> None:
+        """
+        Returns when the server listens.
+
+        @param options: further ones of the command line.
+        @param port: whether to listen on a free TCP port without TLS.
+        @raise RuntimeError: it ends, or does not start in time.
+        """
+        self.urls: list[str] = []
+        self.lines: list[str] = []
+        self._folder = tempfile.mkdtemp(prefix="lsserver-interop-")
+        self._news = threading.Condition()
+        sockets = 1 if port else 0
+        sockets += options.count("--listen")
+        listen = ["--port", "0"] if port else []
+        self._process = subprocess.Popen(
+            [_twistd(), "-n", "lsserver", *listen, "--adapters-dir", str(SETS), "--no-demo", *options],
+            cwd=self._folder,
+            env={**os.environ, "PYTHONPATH": _with_package(os.environ.get("PYTHONPATH", ""))},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        atexit.register(self.stop)
+        with self._news:
+            started = self._news.wait_for(
+                lambda: len(self.urls) == sockets or not self._reader.is_alive(), timeout=START_SECONDS
+            )
+        if not started or len(self.urls) != sockets:
+            self.stop()
+            raise RuntimeError("the server does not start:\n" + "\n".join(self.lines[-30:]))
+
+    @property
+    def port(self) -> int:
+        """Of the first socket."""
+        return int(self.urls[0].rpartition(":")[2].rstrip("/"))
+
+    def stop(self) -> int:
+        """End the server in order; its exit status, or -9 when it had to be killed."""
+        atexit.unregister(self.stop)
+        if self._process.poll() is None:
+            self._process.terminate()
+        try:
+            status = self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            status = self._process.wait()
+        self._reader.join()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        return status
+
+    def wait_for_line(self, pattern: str, start: int = 0, seconds: float = 10) -> bool:
+        """Whether a line of the log, from number C{start} on, matches within a time."""
+        deadline = time.monotonic() + seconds
+        with self._news:
+            return self._news.wait_for(
+                lambda: any(re.search(pattern, line) for line in self.lines[start:]), deadline - time.monotonic()
+            )
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            with self._news:
+                self.lines.append(line.rstrip("\n"))
+                found = _LISTENING.search(line)
+                if found:
+                    self.urls.append(f"{found[1]}://127.0.0.1:{found[2]}/")
+                self._news.notify_all()
+        with self._news:
+            self._news.notify_all()
+
+
+@cache
+def shared() -> Server:
+    """The one that the tests of this process have in common; ends with the process."""
+    return Server()
+
+
+def _twistd() -> str:
+    """The script of the same environment."""
+    return str(Path(sys.executable).with_name("twistd"))
+
+
+def _with_package(path: str) -> str:
+    """C{PYTHONPATH} such that the child imports the package that is being tested."""
+    root = str(Path(lsserver.__file__).parent.parent)
+    return os.pathsep.join([root, *(part for part in [path] if part)])

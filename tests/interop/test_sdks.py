@@ -1,0 +1,104 @@
+"""
+Every client SDK, forced to each of the transports and to none, plays every
+scenario against a server that was started as a user starts it.
+
+A test class is one SDK on one transport, as C{Node9HttpPolling}; a test is one
+scenario, as C{test_merge_with_snapshot}. All scenarios of a class are played
+together when the first of its tests runs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
+
+from tests.interop.drivers import DRIVERS, Driver
+from tests.interop.proxy import Proxy
+from tests.interop.scenario import TRANSPORTS, Scenario, Seen
+from tests.interop.scenarios import SCENARIOS
+from tests.interop.server import shared
+
+WIDTH = 12
+"""Scenarios that are played at a time."""
+
+
+class Matrix:
+    """What the classes share."""
+
+    timeout = 110
+    driver: ClassVar[Driver]
+    transport: ClassVar[str | None]
+    results: ClassVar[dict[str, Seen]]
+
+    @classmethod
+    async def play(cls) -> None:
+        """Play all scenarios of the class."""
+        cls.driver.arguments(), cls.driver.folder(), cls.driver.environment()  # skip before anything starts
+        server = shared()
+        proxies: dict[str, Proxy] = {}
+        runs = []
+        for scenario in cls.scenarios():
+            run = cls.run_of(scenario)
+            address = server.urls[0]
+            if scenario.cuts:
+                proxies[run] = await Proxy(reactor, server.port).start()
+                address = proxies[run].address
+            runs.append(scenario.job(run, address, cls.transport))
+        try:
+            cls.results = await cls.driver.play(reactor, runs, lambda run, what: proxies[run].cut(what), WIDTH)
+        finally:
+            for proxy in proxies.values():
+                await proxy.stop()
+
+    @classmethod
+    def scenarios(cls) -> list[Scenario]:
+        """Those that make sense here; those that take long first."""
+        applying = [one for one in SCENARIOS.values() if one.applies(cls.driver.sdk, cls.transport)]
+        return sorted(applying, key=lambda one: not (one.cuts or one.name in SLOW))
+
+    @classmethod
+    def run_of(cls, scenario: Scenario) -> str:
+        """A name for the run that is unique on the server."""
+        return f"{cls.__name__}{list(SCENARIOS).index(scenario.name)}"
+
+
+SLOW = {"transport_changed", "transport_changed_otherwise", "silence", "raw_overflow"}
+
+
+def _class(driver: Driver, transport: str | None) -> type[TestCase]:
+    words = re.findall("[A-Z]+", transport or "AUTO")
+    name = driver.sdk.name + "".join(word.capitalize() for word in words)
+    body: dict[str, Any] = {"driver": driver, "transport": transport, "__module__": __name__, "__doc__": None}
+    for scenario in SCENARIOS.values():
+        if scenario.applies(driver.sdk, transport):
+            body[f"test_{scenario.name}"] = _test(scenario)
+    return type(name, (Matrix, TestCase), body)
+
+
+def _test(scenario: Scenario) -> Callable[[Any], Deferred[None]]:
+    async def run(self: Any) -> None:
+        cls = type(self)
+        if "results" not in cls.__dict__:
+            await cls.play()
+        run = cls.run_of(scenario)
+        problems = scenario.problems(run, cls.results[run])
+        if problems:
+            self.fail("\n".join(problems))
+
+    def test(self: Any) -> Deferred[None]:
+        return Deferred.fromCoroutine(run(self))
+
+    test.__name__ = f"test_{scenario.name}"
+    return test
+
+
+for _driver in DRIVERS.values():
+    for _transport in TRANSPORTS:
+        _made = _class(_driver, _transport)
+        globals()[_made.__name__] = _made
+del _made
