@@ -66,4 +66,5 @@ class Bandwidth:
 
     def spend(self, size: int) -> None:
         """C{size} bytes were written; the bucket may go below zero, and the next write waits for it."""
-        self._rest -= size
+        if self.limited:
+            self._rest -= size

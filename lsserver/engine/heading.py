@@ -62,10 +62,9 @@ class Heading:
 
     def constrained(self) -> bytes | None:
         """C{CONS} in answer to C{constrain}, unless the client does not want to hear it."""
-        if self.cons_silenced:
-            return None
-        self._told_bandwidth = self._session.bandwidth.effective
-        return self._session.dialect.cons(self._told_bandwidth)
+        # Not taken for told, because the response may end before the line gets through;
+        # the head of the next connection repeats it.
+        return None if self.cons_silenced else self._session.dialect.cons(self._session.bandwidth.effective)
 
     def _identity(self, client: Client) -> list[bytes]:
         """C{SERVNAME} and C{CLIENTIP}, if they are news."""

@@ -173,7 +173,7 @@ class Session:
 
     def stream_writable(self, connection: IStreamConnection) -> None:
         """What was written earlier has reached the socket."""
-        if self.stream_bound(connection) and self.stream.pending:
+        if self.stream_bound(connection):
             self.stream.schedule()
 
     def stream_lost(self, connection: IStreamConnection) -> None:

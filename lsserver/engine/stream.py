@@ -299,6 +299,9 @@ class Stream:
         """Lines until nothing is pending, the response is full or the bandwidth is spent."""
         lines: list[bytes] = []
         bandwidth = self.bandwidth
+        # With a limit the items take turns line by line; without one there is only
+        # the end of the response, which should not be missed by much.
+        most = 1 if bandwidth.limited else 16
         room = binding.room if binding.room is not None else math.inf
         while self.pending and room > 0:
             pending, self.pending = self.pending, []
@@ -308,7 +311,7 @@ class Stream:
                     lines.append(entry)
                 else:
                     entry.pending = False
-                    if entry.take(lines, now):
+                    if entry.take(lines, now, most):
                         entry.mark()
                 size = sum(map(len, lines[before:]))
                 room -= size

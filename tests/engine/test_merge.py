@@ -387,9 +387,7 @@ class Buffers(SynchronousTestCase):
 
     def test_unfiltered_sends_every_event(self) -> None:
         """tlcp.md 8.2; also one that changes nothing."""
-        self.client.subscribe(
-            1, "MERGE", "item1", "a b", "LS_snapshot=true&LS_requested_max_frequency=unfiltered"
-        )
+        self.client.subscribe(1, "MERGE", "item1", "a b", "LS_snapshot=true&LS_requested_max_frequency=unfiltered")
         self.assertEqual(self.client.read(), ["SUBOK,1,1,2", "CONF,1,unlimited,unfiltered"])
         self.world.data.update("item1", {"a": "0", "b": "0"}, True)
         self.assertEqual(self.burst("1", "2", "2"), ["U,1,1,0|0", "U,1,1,1|", "U,1,1,2|", "U,1,1,|"])
@@ -397,9 +395,7 @@ class Buffers(SynchronousTestCase):
     def test_unfiltered_overflow_is_told(self) -> None:
         """tlcp.md 6.7, 8.2: the oldest go and OV has their number."""
         self.subscribe("LS_requested_max_frequency=unfiltered")
-        self.assertEqual(
-            self.burst("1", "2", "3", "4", "5"), ["OV,1,1,2", "U,1,1,3|", "U,1,1,4|", "U,1,1,5|"]
-        )
+        self.assertEqual(self.burst("1", "2", "3", "4", "5"), ["OV,1,1,2", "U,1,1,3|", "U,1,1,4|", "U,1,1,5|"])
 
     def test_unfiltered_late_subscriber(self) -> None:
         self.subscribe("")
@@ -416,9 +412,7 @@ class Buffers(SynchronousTestCase):
         self.assertEqual(other.lines(), ["U,1,1,1|0", "U,1,1,2|"])
 
     def test_unfiltered_empty_snapshot(self) -> None:
-        self.client.subscribe(
-            1, "MERGE", "item1", "a b", "LS_snapshot=true&LS_requested_max_frequency=unfiltered"
-        )
+        self.client.subscribe(1, "MERGE", "item1", "a b", "LS_snapshot=true&LS_requested_max_frequency=unfiltered")
         self.world.data.end_of_snapshot("item1")
         self.assertEqual(self.client.read()[2:], ["U,1,1,#|#"])
 

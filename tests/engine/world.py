@@ -36,6 +36,8 @@ from lsserver.tlcp.versions import Version
 
 Hook = Callable[..., Any]
 
+NEWEST = Version(2, 5)
+
 
 async def settle(answer: Any) -> Any:
     """An answer, or what it becomes; exceptions are raised."""
@@ -335,11 +337,11 @@ class World:
         self.adapter = self.set.data["DEFAULT"]
         self.data = self.set.sinks["DEFAULT"]
 
-    def client(self, version: Version = Version(2, 5), websocket: bool = True) -> FakeClient:
+    def client(self, version: Version = NEWEST, websocket: bool = True) -> FakeClient:
         """A client that has not done anything yet."""
         return FakeClient(self, version, websocket)
 
-    def session(self, parameters: str = "", version: Version = Version(2, 5), websocket: bool = True) -> FakeClient:
+    def session(self, parameters: str = "", version: Version = NEWEST, websocket: bool = True) -> FakeClient:
         """A client with a session, whose head has been read."""
         client = self.client(version, websocket).create(parameters)
         client.lines()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LATENESS = 1 / 64
 """Seconds by which an update may be late without the next being late as well."""
 
-MAX_LINES_PER_TURN = 256
+MAX_LINES = 256
 """A slot with a long queue lets others have their turn after so many lines."""
 
 
@@ -158,24 +158,25 @@ class Slot:
         self.wake_at = 0.0
         self.mark()
 
-    def take(self, lines: list[bytes], now: float) -> bool:
+    def take(self, lines: list[bytes], now: float, most: int = MAX_LINES) -> bool:
         """
-        Append the lines for the client; C{now} is the time in seconds.
+        Append the lines for the client.
 
-        @return: True if there is more than fits in a turn.
+        @param now: the time in seconds.
+        @param most: updates and markers at most.
+        @return: True if there is more.
         """
         raise NotImplementedError
 
-    def take_head(self, lines: list[bytes]) -> bool:
-        """Snapshot and markers first; True if there is more than fits in a turn."""
+    def take_head(self, lines: list[bytes], most: int) -> int:
+        """Snapshot and markers; gives the number of lines that may still be taken, 0 if none."""
         head = self.head
         line = self.view.line
-        for _ in range(MAX_LINES_PER_TURN):
-            if not head:
-                return False
+        while head and most:
+            most -= 1
             entry = head.popleft()
             lines.append(entry if isinstance(entry, bytes) else line(entry, self))
-        return bool(head)
+        return most
 
     def lose(self, events: int = 1) -> None:
         """Events that the client must be told it lost."""

@@ -5,9 +5,10 @@ COMMAND, filtered: MERGE for each key, and ADD and DELETE that must not be dropp
 from __future__ import annotations
 
 import math
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from lsserver.engine.slots.base import MAX_LINES_PER_TURN, Slot
+from lsserver.engine.slots.base import MAX_LINES, Slot
 
 if TYPE_CHECKING:
     from lsserver.engine.modes.command import CommandView
@@ -82,35 +83,34 @@ class CommandSlot(Slot):
         self.keys_due.clear()
         self.clear_after([entry for entry in self.head if isinstance(entry, bytes)], self.capacity + 2)
 
-    def take(self, lines: list[bytes], now: float) -> bool:
+    def take(self, lines: list[bytes], now: float, most: int = MAX_LINES) -> bool:
         """Losses, which are older than anything that waits, head, then a line for each key whose time has come."""
         if self.lost:
             self.take_lost(lines)
-        if self.head and self.take_head(lines):
-            return True
+        if self.head:
+            most = self.take_head(lines, most)
         rows = self.rows
+        if not most or not rows:
+            return bool(self.head or rows)
+        if self.period:
+            return self._take_limited(lines, now, most)
         line = self.view.line
-        if not self.period:
-            for count, key in enumerate(list(rows)):
-                if count >= MAX_LINES_PER_TURN:
-                    return True
-                lines.append(line(rows.pop(key), self))
-                self.realtime += 1
-            return False
-        return self._take_limited(lines, now)
+        for key in list(islice(rows, most)):
+            lines.append(line(rows.pop(key), self))
+            self.realtime += 1
+        return bool(rows)
 
-    def _take_limited(self, lines: list[bytes], now: float) -> bool:
+    def _take_limited(self, lines: list[bytes], now: float, most: int) -> bool:
         keys_due = self.keys_due
         earliest = None
-        count = 0
         for key, update in list(self.rows.items()):
             due = keys_due.get(key, -math.inf)
             if update.command == UPDATE and now < due:
                 earliest = due if earliest is None else min(earliest, due)
                 continue
-            if count >= MAX_LINES_PER_TURN:
+            if not most:
                 return True
-            count += 1
+            most -= 1
             del self.rows[key]
             lines.append(self.view.line(update, self))
             self.realtime += 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lsserver.engine.slots.base import Slot
+from lsserver.engine.slots.base import MAX_LINES, Slot
 
 if TYPE_CHECKING:
     from lsserver.engine.modes.merge import MergeView
@@ -34,7 +34,7 @@ class MergeSlot(Slot):
             else:
                 self.sleep(self.due)
 
-    def take(self, lines: list[bytes], now: float) -> bool:
+    def take(self, lines: list[bytes], now: float, most: int = MAX_LINES) -> bool:
         """At most one line: from what the client holds to what is."""
         update = self.view.current
         if update is None or not self.ready:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from lsserver.engine.slots.base import MAX_LINES_PER_TURN, Slot
+from lsserver.engine.slots.base import MAX_LINES, Slot
 
 if TYPE_CHECKING:
     from lsserver.engine.update import Update
@@ -58,15 +58,15 @@ class QueueSlot(Slot):
         self.queue.clear()
         self.clear_after(before, 2 * self.capacity + 2)
 
-    def take(self, lines: list[bytes], now: float) -> bool:
+    def take(self, lines: list[bytes], now: float, most: int = MAX_LINES) -> bool:
         """Losses, which are older than anything that waits, head, then what the frequency limit lets through."""
         if self.lost:
             self.take_lost(lines)
-        if self.head and self.take_head(lines):
-            return True
+        if self.head:
+            most = self.take_head(lines, most)
         queue = self.queue
-        if not queue:
-            return False
+        if not most or not queue:
+            return bool(self.head or queue)
         line = self.view.line
         if self.period:
             if now >= self.due:
@@ -76,7 +76,7 @@ class QueueSlot(Slot):
             if queue:
                 self.sleep(self.due)
             return False
-        for _ in range(min(len(queue), MAX_LINES_PER_TURN)):
+        for _ in range(min(len(queue), most)):
             lines.append(line(queue.popleft(), self))
             self.realtime += 1
         return bool(queue)
