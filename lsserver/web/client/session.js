@@ -45,6 +45,7 @@ export class Session {
   #link = null;
   #transport = null; // of the present connection
   #bound = false; // the server has answered CONOK on the present connection
+  #proven = null; // the last transport over which the server has answered
   #finish = () => {}; // ends the present connection for us
   #skip = 0; // how many repeated notifications we have already got
   #keepalive; // as the server said last time
@@ -95,6 +96,7 @@ export class Session {
           return this.#over(ending.code, ending.text, TRY_AGAIN.has(`${ending.tag},${ending.code}`));
         case "cut":
           this.#dropLink();
+          this.#proven = null;
           if (this.id === null) return this.#over(null, ending.reason, true);
           this.#recoverUntil ??= performance.now() + RECOVERY_TIME;
           if (performance.now() > this.#recoverUntil) return this.#over(null, "the session could not be recovered", true);
@@ -151,10 +153,12 @@ export class Session {
     // Over HTTP a session is always created with a poll that returns at once. So we know the id of the session even if
     // something between us and the server keeps back a stream.
     const polling = transport.polling || (step === "create" && transport.link === "http");
-    this.#watch.deadline(polling ? OPEN_TIMEOUT + IDLE : OPEN_TIMEOUT);
+    // The first poll returns at once as well. Later ones wait in the server until there is something to say.
+    const idle = transport.polling && this.#proven === transport ? IDLE : 0;
+    this.#watch.deadline(OPEN_TIMEOUT + idle);
     // Over HTTP a request is on its own: it need not wait until the stream is there.
     if (transport.link === "http" && this.id !== null) this.requests.attach(this.#link);
-    this.#link.stream(step === "create" ? "create_session" : "bind_session", this.#streamRequest(step, cause, polling)).then(
+    this.#link.stream(step === "create" ? "create_session" : "bind_session", this.#streamRequest(step, cause, polling, idle)).then(
       () => ended.resolve({ kind: "cut", asked: true, reason: "the stream ended without a word" }),
       (error) => ended.resolve({ kind: "cut", asked: true, reason: error.message }),
     );
@@ -164,7 +168,7 @@ export class Session {
   }
 
   /** The parameters of create_session and bind_session. */
-  #streamRequest(step, cause, polling) {
+  #streamRequest(step, cause, polling, idle) {
     const { adapterSet, user, password, maxBandwidth, oldSession } = this.#options;
     const creating = step === "create";
     return encodeParameters({
@@ -173,7 +177,7 @@ export class Session {
             LS_requested_max_bandwidth: maxBandwidth, LS_old_session: oldSession }
         : { LS_session: this.id }),
       ...(polling
-        ? { LS_polling: true, LS_polling_millis: 0, LS_idle_millis: creating ? 0 : IDLE }
+        ? { LS_polling: true, LS_polling_millis: 0, LS_idle_millis: idle }
         : { LS_keepalive_millis: this.#keepalive, LS_send_sync: false }),
       LS_content_length: this.#link.kind === "http" ? CONTENT_LENGTH : undefined,
       LS_recovery_from: step === "recover" ? this.progressive : undefined,
@@ -270,6 +274,7 @@ export class Session {
     this.requests.attach(this.#link);
     if (isNew) this.#hooks.opened();
     if (isNew && this.#link.kind === "http") return; // the stream is still to come
+    this.#proven = this.#transport;
     this.#ladder.worked(this.#transport);
     this.#status("connected");
     this.#ladder.climb();

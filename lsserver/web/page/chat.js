@@ -100,8 +100,9 @@ function shortName(nick) {
   if (!nick.includes("/")) return nick;
   const find = (table) => table.find(([part]) => nick.includes(part))?.[1];
   const [browser, system] = [find(BROWSERS), find(SYSTEMS)];
-  if (browser && system) return `${browser} on ${system}`;
-  return browser ?? nick.split(/[/ ]/)[0];
+  const number = / \[\d+\]$/.exec(nick)?.[0] ?? ""; // of several of the same kind
+  const name = browser && system ? `${browser} on ${system}` : (browser ?? nick.split(/[/ ]/)[0]);
+  return name + number;
 }
 
 function colour(text) {

@@ -1,0 +1,135 @@
+"""The client of the demo page: transports, and what happens when connections are cut or blocked."""
+
+from __future__ import annotations
+
+from tests.browser.driver import BrowserCase, in_browser
+from tests.browser.running import Server
+
+TRANSPORTS = ("ws-streaming", "ws-polling", "http-streaming", "http-polling")
+
+
+class SwitchTests(BrowserCase):
+    @in_browser
+    def test_every_transport(self) -> None:
+        """From each transport to each other: data goes on, and the sessions stay the same."""
+        page = self.open()
+        before = self.sessions(page)
+        order = "ws-polling http-streaming http-polling ws-streaming http-streaming ws-polling http-polling "
+        order += "ws-polling ws-streaming http-polling http-streaming ws-streaming"
+        for transport in order.split():
+            page.locator(f"#transports [value={transport}]").check()
+            self.wait_for_transport(page, transport)
+            self.wait_for_price(page)
+            self.assertEqual(self.sessions(page), before)
+        page.locator("#transports [value=http-polling]").check()
+        page.locator("#transports [value=auto]").check()
+        self.wait_for_transport(page, "ws-streaming")
+        self.assertEqual(self.sessions(page), before)
+        self.assertEqual(self.complaints, [])
+
+    @in_browser
+    def test_messages_over_every_transport(self) -> None:
+        page = self.open()
+        for transport in TRANSPORTS:
+            page.locator(f"#transports [value={transport}]").check()
+            self.wait_for_transport(page, transport)
+            page.locator("#message").fill(f"over {transport}")
+            page.locator("#message").press("Enter")
+            page.locator("#messages .text", has_text=f"over {transport}").wait_for()
+
+    @in_browser
+    def test_in_quick_succession(self) -> None:
+        """The last choice counts."""
+        page = self.open()
+        before = self.sessions(page)
+        for transport in (*TRANSPORTS, *reversed(TRANSPORTS), "http-streaming"):
+            page.locator(f"#transports [value={transport}]").check()
+        self.wait_for_transport(page, "http-streaming")
+        self.wait_for_price(page)
+        self.assertEqual(self.sessions(page), before)
+
+
+class CutTests(BrowserCase):
+    @in_browser
+    def test_a_cut_is_recovered(self) -> None:
+        """Over every transport: the session survives that all connections are reset."""
+        proxy = self.proxy()
+        page = self.open(proxy.port)
+        before = self.sessions(page)
+        for transport in TRANSPORTS:
+            page.locator(f"#transports [value={transport}]").check()
+            self.wait_for_transport(page, transport)
+            proxy.cut()
+            self.wait_for_price(page)
+            self.wait_for_transport(page, transport)
+            self.assertEqual(self.sessions(page), before, transport)
+
+    @in_browser
+    def test_an_outage_is_recovered(self) -> None:
+        """No network for a moment: the page says so, and goes on with the same sessions over the same transport."""
+        proxy = self.proxy()
+        page = self.open(proxy.port)
+        before = self.sessions(page)
+        proxy.refusing = True
+        proxy.cut()
+        page.locator("#state[data-state=recovering]").wait_for()
+        page.wait_for_timeout(1500)  # several attempts fail
+        proxy.refusing = False
+        self.wait_for_transport(page, "ws-streaming")
+        self.wait_for_price(page)
+        self.assertEqual(self.sessions(page), before)
+
+    @in_browser
+    def test_another_server(self) -> None:
+        """The server was restarted and knows no sessions: the page gets new ones, and its data, by itself."""
+        proxy = self.proxy()
+        page = self.open(proxy.port)
+        before = self.sessions(page)
+        other = Server()
+        self.opened.append(other.stop)
+        proxy.target = other.port
+        proxy.cut()
+        self.eventually(page, lambda: not set(self.sessions(page)) & {*before, ""}, "new sessions")
+        self.wait_for_price(page)
+        page.locator("#portfolio tr[data-key=item1]").wait_for()
+
+    @in_browser
+    def test_good_bye(self) -> None:
+        """A page that is closed ends its sessions at once, whatever the transport."""
+        for transport in TRANSPORTS:
+            page = self.open()
+            page.locator(f"#transports [value={transport}]").check()
+            self.wait_for_transport(page, transport)
+            session = self.sessions(page)[0]
+            other = self.open()
+            page.close(run_before_unload=True)
+            path = f"/lightstreamer/control.txt?LS_protocol=TLCP-2.5.0&LS_session={session}"
+            body = "LS_reqId=1&LS_op=constrain"
+            self.eventually(
+                other,
+                lambda path=path, body=body, other=other: ",20," in other.request.post(
+                    f"http://127.0.0.1:{self.server().port}{path}", data=body
+                ).text(),
+                f"the end of the session ({transport})",
+            )
+            other.close()
+
+
+class BlockedTests(BrowserCase):
+    @in_browser
+    def test_no_websocket(self) -> None:
+        """Where WebSockets do not come through, streaming over HTTP does."""
+        proxy = self.proxy()
+        proxy.without_websocket = True
+        page = self.open(proxy.port)
+        self.wait_for_transport(page, "http-streaming")
+        self.wait_for_price(page)
+
+    @in_browser
+    def test_responses_held_back(self) -> None:
+        """Where something keeps back responses until they are complete, polling is left."""
+        proxy = self.proxy()
+        proxy.without_websocket = proxy.holding_streams = True
+        page = self.open(proxy.port)
+        self.wait_for_transport(page, "http-polling")
+        self.wait_for_price(page)
