@@ -18,8 +18,9 @@ from pathlib import Path
 from lsserver import elements
 from lsserver.adapters.invocation import CallSettings
 from lsserver.engine.settings import EngineSettings
-from lsserver.listeners import DEFAULT_PORT, HttpServer, HttpsServer, Keystore, with_names
+from lsserver.listeners import DEFAULT_PORT, HttpServer, HttpsServer, with_names
 from lsserver.reading import ConfigError, Element, Reader
+from lsserver.tls import Keystore, Truststore
 from lsserver.transport.settings import AllowAccessFrom, CrossDomainPolicy, ResponseHttpHeaders, TransportSettings
 
 
@@ -29,6 +30,18 @@ class WebServer:
 
     enabled: bool = True
     pages_dir: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Healthcheck:
+    """The sockets that answer a load balancer's question."""
+
+    available_on_all_servers: bool = False
+    available_on_server: tuple[str, ...] = ()
+
+    def on(self, name: str) -> bool:
+        """Whether the socket of this name does."""
+        return self.available_on_all_servers or name in self.available_on_server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +56,7 @@ class General:
     shared_dir: Path | None = None
     enable_expansion_for_adapters_config: bool = True
     web_server: WebServer = WebServer()
+    healthcheck: Healthcheck = Healthcheck()
     log_level: str = "info"
     log_config: Mapping[str, str] = field(default_factory=dict)
 
@@ -73,6 +87,8 @@ NESTED: Mapping[type, Mapping[str, Element]] = {
     HttpServer: elements.HTTP_SERVER,
     HttpsServer: elements.HTTPS_SERVER,
     Keystore: elements.KEYSTORE,
+    Truststore: elements.TRUSTSTORE,
+    Healthcheck: elements.HEALTHCHECK,
     WebServer: elements.WEB_SERVER,
     CrossDomainPolicy: elements.CROSS_DOMAIN_POLICY,
     AllowAccessFrom: elements.ALLOW_ACCESS_FROM,
@@ -129,10 +145,8 @@ def contradictions(configuration: Configuration) -> list[str]:
                 problems.append(f"{where}: has both endpoint and port; one is needed")
             elif not server.endpoint and server.port is None:
                 problems.append(f"{where}: has no port")
-            elif (
-                isinstance(server, HttpsServer)
-                and not server.endpoint
-                and (server.keystore is None or server.keystore.keystore_file is None)
-            ):
-                problems.append(f"{where}: has no keystore.keystore_file")
+    names = {server.name for server in general.listeners()}
+    for name in general.healthcheck.available_on_server:
+        if name not in names:
+            problems.append(f"healthcheck.available_on_server = {name!r}: there is no such socket")
     return problems

@@ -101,9 +101,11 @@ TRANSPORT: Mapping[str, Element] = {
     "forward_cookies": Element("Metadata Adapters see the cookie header."),
     "server_tokens": Element("Whether the Server header tells the version.", choices=("MINIMAL", "FULL")),
     "response_http_headers": Element("Extra headers of every response of the protocol."),
-    "use_enriched_content_type": Element("Streams for native clients are text/enriched, which no carrier holds back."),
+    "use_enriched_content_type": Element(
+        "Streams to native clients are text/enriched, which proxies do not hold back."
+    ),
     "skip_local_forwards": Element(
-        "Entries at the end of X-Forwarded-For that come from your own proxies. 0: the peer of the socket is the client.",
+        "Entries at the end of X-Forwarded-For that are of your own proxies. 0: the peer of the socket is the client.",
         "entries",
         0,
     ),
@@ -136,9 +138,17 @@ KEYSTORE: Mapping[str, Element] = {
     "keystore_password": Element("Password of the private key."),
 }
 
+TRUSTSTORE: Mapping[str, Element] = {
+    "truststore_file": Element("PEM file with the certificates of the authorities of clients' certificates."),
+}
+
 HTTP_SERVER: Mapping[str, Element] = {
     "name": Element("Name that clients see (SERVNAME). ASCII, without control characters, different for each."),
     "port": Element("TCP port.", minimum=1, maximum=65535),
+    "port_type": Element(
+        "CONTROL_ONLY: no sessions are created here, only bound again and controlled. CREATE_ONLY is a hint to people.",
+        choices=("GENERAL_PURPOSE", "CREATE_ONLY", "CONTROL_ONLY"),
+    ),
     "listening_interface": Element("Address to bind; empty: all IPv4 addresses."),
     "backlog": Element("Connections that may wait to be accepted.", "connections", 1),
     "endpoint": Element("A Twisted endpoint string, in place of port, listening_interface, backlog and keystore."),
@@ -154,11 +164,19 @@ HTTPS_SERVER: Mapping[str, Element] = {
     "keystore": Element("Certificate and private key."),
     "minimum_tls": Element("Oldest TLS version that is spoken.", choices=("1.2", "1.3")),
     "allow_cipher_suite": Element("Cipher suites up to TLS 1.2, as an OpenSSL cipher string; empty: a good choice."),
+    "use_client_auth": Element("Ask for client certificates; the name in one goes to the Metadata Adapter."),
+    "force_client_auth": Element("Refuse connections without a valid client certificate."),
+    "truststore": Element("Authorities of client certificates."),
+}
+
+HEALTHCHECK: Mapping[str, Element] = {
+    "available_on_all_servers": Element("Answer /lightstreamer/healthcheck on every socket."),
+    "available_on_server": Element("Names of the sockets that answer it."),
 }
 
 WEB_SERVER: Mapping[str, Element] = {
     "enabled": Element("Serve files of pages_dir at /."),
-    "pages_dir": Element('Folder of the files; "none": the demo pages that are installed.'),
+    "pages_dir": Element("Folder of files that go before the demo pages and the client module that are installed."),
 }
 
 CONFIGURATION: Mapping[str, Element] = {
@@ -170,6 +188,7 @@ CONFIGURATION: Mapping[str, Element] = {
     "shared_dir": Element("Folder of modules that all adapter sets may import; none: shared in each of adapters_dir."),
     "enable_expansion_for_adapters_config": Element('Expand "$env.NAME" in each adapters.xml.'),
     "web_server": Element("The internal web server."),
+    "healthcheck": Element("Where load balancers may ask how the server is."),
     "log_level": Element("Least severe level that is logged.", choices=LEVELS),
     "log_config": Element(
         "Levels of single categories, such as LightstreamerLogger.requests; a category covers those below it.",

@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -15,6 +14,7 @@ from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint, s
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
+from lsserver.tls import CertificateError, Certificates, Keystore, TlsSettings, Truststore
 from lsserver.transport.settings import ResponseHttpHeaders, TransportSettings
 
 DEFAULT_NAME = "Lightstreamer HTTP Server"
@@ -25,15 +25,6 @@ _NAMED = re.compile(r"([^:@]*)@(.*)", re.DOTALL)
 
 class ListenerError(Exception):
     """A listening socket cannot be what is asked. The text is one readable line."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keystore:
-    """Certificate and key of a TLS socket, as PEM files."""
-
-    keystore_file: Path | None = None
-    private_key_file: Path | None = None
-    keystore_password: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +39,18 @@ class HttpServer:
 
     name: str = ""
     port: int | None = None
+    port_type: str = "GENERAL_PURPOSE"
     listening_interface: str = ""
     backlog: int = 50
     endpoint: str = ""
     response_http_headers: ResponseHttpHeaders | None = None
     client_identification_private: bool | None = None
     skip_local_forwards: int | None = None
+
+    @property
+    def gives_principals(self) -> bool:
+        """Whether the names in clients' certificates go to the Metadata Adapters."""
+        return False
 
     def settings(self, common: TransportSettings) -> TransportSettings:
         """What the transport obeys on this socket: what the socket says wins over what all have in common."""
@@ -89,14 +86,31 @@ class HttpsServer(HttpServer):
     keystore: Keystore | None = None
     minimum_tls: str = "1.2"
     allow_cipher_suite: str = ""
+    use_client_auth: bool = False
+    force_client_auth: bool = False
+    truststore: Truststore | None = None
+
+    @property
+    def gives_principals(self) -> bool:
+        """As for L{HttpServer}."""
+        return self.use_client_auth or self.force_client_auth
 
     def bind(self, reactor: Any) -> IStreamServerEndpoint:
         """As for L{HttpServer}."""
         if self.endpoint:
             return _from_string(reactor, self.endpoint)
-        if self.keystore is None or self.keystore.keystore_file is None:
-            raise ListenerError("there is no keystore_file")
-        context = _context(self.keystore.keystore_file, self.keystore, self.minimum_tls, self.allow_cipher_suite)
+        settings = TlsSettings(
+            keystore=self.keystore or Keystore(),
+            minimum_tls=self.minimum_tls,
+            ciphers=self.allow_cipher_suite,
+            ask=self.use_client_auth,
+            force=self.force_client_auth,
+            truststore=self.truststore,
+        )
+        try:
+            context = Certificates(settings)
+        except CertificateError as error:
+            raise ListenerError(str(error)) from None
         return SSL4ServerEndpoint(reactor, self.port, context, self.backlog, self.listening_interface)
 
 
@@ -189,36 +203,3 @@ def _reason(error: Exception) -> str:
         return f"unknown {error.args[0]}"
     text = str(error) or type(error).__name__
     return " ".join(text.split())
-
-
-def _context(file: Path, keystore: Keystore, minimum_tls: str, ciphers: str) -> Any:
-    """
-    @raise ListenerError: a file cannot be read or is not what it should be.
-    """
-    from OpenSSL.crypto import FILETYPE_PEM, Error, load_certificate, load_privatekey
-    from twisted.internet.ssl import AcceptableCiphers, CertificateOptions, TLSVersion
-
-    files = [file, keystore.private_key_file or file]
-    try:
-        certificates, key = (one.read_bytes() for one in files)
-    except OSError as error:
-        raise ListenerError(f"cannot read {error.filename!r}: {error.strerror}") from None
-    blocks = re.findall(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", certificates, re.DOTALL)
-    if not blocks:
-        raise ListenerError(f"{str(files[0])!r} has no certificate in PEM format")
-    try:
-        first, *rest = (load_certificate(FILETYPE_PEM, block) for block in blocks)
-        options = CertificateOptions(
-            # A passphrase is always given, since OpenSSL would ask the terminal for one.
-            privateKey=load_privatekey(FILETYPE_PEM, key, keystore.keystore_password.encode()),
-            certificate=first,
-            extraCertChain=rest,
-            raiseMinimumTo=TLSVersion.TLSv1_3 if minimum_tls == "1.3" else TLSVersion.TLSv1_2,
-            acceptableCiphers=AcceptableCiphers.fromOpenSSLCipherString(ciphers) if ciphers else None,
-        )
-        options.getContext()
-    except (Error, ValueError) as error:
-        raise ListenerError(
-            f"certificate {str(files[0])!r} and key {str(files[1])!r} do not work: {_reason(error)}"
-        ) from None
-    return options

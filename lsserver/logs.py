@@ -29,6 +29,12 @@ def predicate(level: str, categories: Mapping[str, str]) -> LogLevelFilterPredic
     return decision
 
 
+def on_terminal(twistd_options: Mapping[str, Any]) -> bool:
+    """Whether the log is the standard output of a server in the foreground."""
+    file = twistd_options.get("logfile")
+    return bool(twistd_options.get("nodaemon")) and file in (None, "-") and not twistd_options.get("syslog")
+
+
 class FilteredLogger(_AppLogger):  # type: ignore[misc]
     """The log of C{twistd}: standard output, a file or syslog, as its options say."""
 

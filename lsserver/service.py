@@ -4,6 +4,7 @@ The server as a Twisted service: start order, stop order, and what C{twistd} ask
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,7 +13,7 @@ from twisted.application.service import MultiService
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, TimeoutError, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
-from twisted.logger import ILogObserver, Logger, LogLevelFilterPredicate
+from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
@@ -64,7 +65,12 @@ class LightstreamerService(MultiService):
         reactor: Any,
         ending: IEnding,
         log_observer: Callable[[], ILogObserver] | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
+        """
+        @param log_observer: makes the observer that C{twistd} is to log to.
+        @param tell: shows a line to the operator, who does not see the log.
+        """
         super().__init__()  # type: ignore[no-untyped-call]
         self.setName("lsserver")  # type: ignore[no-untyped-call]
         self.configuration = configuration
@@ -72,9 +78,13 @@ class LightstreamerService(MultiService):
         self.ports: list[IListeningPort] = []
         self.started: Deferred[None] = Deferred()
         self._sets = sets
+        self._starting: Deferred[None] = Deferred()
+        self._failed = False
+        self._stopping = False
         self._reactor = reactor
         self._ending = ending
         self._log_observer = log_observer
+        self._tell = tell
         for adapter_set in sets:
             self.kernel.add_adapter_set(adapter_set)
 
@@ -85,11 +95,18 @@ class LightstreamerService(MultiService):
         super().setServiceParent(parent)  # type: ignore[no-untyped-call]
 
     def startService(self) -> None:
-        """Begin to start; L{started} tells the end of it."""
+        """
+        Begin to start when the reactor runs, since before that a signal would not
+        stop the server in order; L{started} tells the end of it.
+        """
         super().startService()  # type: ignore[no-untyped-call]
-        self._reactor.callWhenRunning(self._ending.watch_signals)
-        self.started = Deferred.fromCoroutine(self._start())
-        self.started.addErrback(self._start_failed)
+        self._reactor.callWhenRunning(self._begin)
+
+    def _begin(self) -> None:
+        self._ending.watch_signals()
+        self._starting = Deferred.fromCoroutine(self._start())
+        self._starting.addErrback(self._start_failed)
+        self._starting.addCallback(self.started.callback)
 
     async def _start(self) -> None:
         log.info("{versions}", versions=versions())
@@ -105,11 +122,16 @@ class LightstreamerService(MultiService):
         """
         @raise StartError: the socket cannot be had.
         """
+        general = self.configuration.general
         site = make_site(
             self.kernel,
             server.settings(self.configuration.transport),
             server_name=server.name,
-            pages=pages_of(self.configuration.general.web_server),
+            pages=pages_of(general.web_server),
+            control_only=server.port_type == "CONTROL_ONLY",
+            use_client_auth=server.gives_principals,
+            healthcheck=general.healthcheck.on(server.name),
+            reactor=self._reactor,
         )
         try:
             port: IListeningPort = await server.bind(self._reactor).listen(site)
@@ -135,12 +157,13 @@ class LightstreamerService(MultiService):
 
     def _give_up(self, line: str) -> None:
         log.critical("{line}", line=line)
-        self._ending.fail()
-        self._reactor.callWhenRunning(self._stop_reactor)
-
-    def _stop_reactor(self) -> None:
-        if self._reactor.running:
-            self._reactor.stop()
+        if self._tell is not None:
+            self._tell(line)
+        if not self._failed:
+            self._failed = True
+            self._ending.fail()
+            if not self._stopping:
+                self._reactor.stop()
 
     def stopService(self) -> Deferred[None]:
         """
@@ -148,30 +171,29 @@ class LightstreamerService(MultiService):
         that their clients come back to the next server by themselves (tlcp.md
         10.8), and stop the adapters. It ends in time even if an adapter does not.
         """
+        self._stopping = True
         self._ending.begin()
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        self.started.cancel()
+        self._starting.cancel()
         ports, self.ports = self.ports, []
-        await DeferredList([Deferred.fromCoroutine(_close(port)) for port in ports])
+        await DeferredList([maybeDeferred(port.stopListening) for port in ports])
         stopped = Deferred.fromCoroutine(self.kernel.stop())
         try:
             await stopped.addTimeout(ADAPTER_STOP_SECONDS, self._reactor)
         except TimeoutError:
             log.warn("adapters did not stop within {seconds:g} s", seconds=ADAPTER_STOP_SECONDS)
-        await maybeDeferred(MultiService.stopService, self)
+        children: Deferred[Any] = maybeDeferred(MultiService.stopService, self)
+        await children
 
 
-async def _close(port: IListeningPort) -> None:
-    await port.stopListening()
-
-
-def pages_of(web_server: WebServer) -> Path | None:
-    """The folder to serve at C{/}, C{None} for none."""
+def pages_of(web_server: WebServer) -> list[Path]:
+    """The folders to serve at C{/}; a file of an earlier one hides those of later ones."""
     if not web_server.enabled:
-        return None
-    return web_server.pages_dir or installed.pages()
+        return []
+    own = [web_server.pages_dir] if web_server.pages_dir is not None else []
+    return [*own, installed.pages()]
 
 
 def makeService(options: Options) -> LightstreamerService:
@@ -199,12 +221,14 @@ def makeService(options: Options) -> LightstreamerService:
         sets,
         reactor,
         Ending(lambda line: log.critical("{line}", line=line)),
-        _observer_maker(options, decision),
+        lambda: logs.FilteredLogger(options.parent or {}).observer(decision),
+        None if logs.on_terminal(options.parent or {}) else _tell,
     )
 
 
-def _observer_maker(options: Options, decision: LogLevelFilterPredicate) -> Callable[[], ILogObserver]:
-    return lambda: logs.FilteredLogger(options.parent or {}).observer(decision)
+def _tell(line: str) -> None:
+    # sys.stderr is the log by now.
+    print(f"lsserver: {line}", file=sys.__stderr__)
 
 
 def print_summary(configuration: Configuration, sets: Sequence[AdapterSet]) -> None:
@@ -214,5 +238,6 @@ def print_summary(configuration: Configuration, sets: Sequence[AdapterSet]) -> N
         print(adapter_sets.described(adapter_set))
     for server in configuration.general.listeners():
         print(f"listener {server.described()}")
-    print(f"pages {pages_of(configuration.general.web_server) or 'none'}")
+    pages = pages_of(configuration.general.web_server)
+    print(f"pages in {', '.join(map(str, pages)) or 'no folder'}")
     print("the configuration is fine")

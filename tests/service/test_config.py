@@ -12,8 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from lsserver import elements
 from lsserver.config import GROUPS, NESTED, Configuration, General, contradictions, read_file
 from lsserver.engine.settings import EngineSettings
-from lsserver.listeners import HttpServer, HttpsServer, Keystore
+from lsserver.listeners import HttpServer, HttpsServer
 from lsserver.reading import ConfigError
+from lsserver.tls import Keystore
 from lsserver.transport.settings import AllowAccessFrom, CrossDomainPolicy, ResponseHttpHeaders, TransportSettings
 
 EXAMPLE = """
@@ -136,8 +137,10 @@ class FileTests(SynchronousTestCase):
             ("content_length = 2000", "content_length = 2000: must be min_content_length (3000) or more"),
             ('[[http_server]]\nname = "a"', "http_server[1]: has no port"),
             ('[[http_server]]\nport=1\nendpoint="tcp:1"', "http_server[1]: has both endpoint and port; one is needed"),
-            ("[[https_server]]\nport=1", "https_server[1]: has no keystore.keystore_file"),
-            ("[[https_server]]\nport=1\nkeystore={}", "https_server[1]: has no keystore.keystore_file"),
+            (
+                '[healthcheck]\navailable_on_server = "a"',
+                "healthcheck.available_on_server = 'a': there is no such socket",
+            ),
         ]:
             self.assertEqual(self.problems(text), (f"F: {told}",))
 
