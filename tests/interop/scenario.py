@@ -208,7 +208,7 @@ def _known_to(sdk: Sdk, event: Event) -> Event:
 def _differences(channel: str, wanted: list[Event], got: list[Event]) -> list[str]:
     for number, (one, other) in enumerate(zip(wanted, got, strict=False)):
         if one != other:
-            return [f"{channel}, event {number}: expected {one}, saw {other}; all: {_short(got)}"]
+            return [f"{channel}, event {number}: {_difference(one, other)}; all: {_short(got)}"]
     if len(got) > len(wanted):
         return [f"{channel}: then also saw {_short(got[len(wanted) :])}"]
     if len(got) < len(wanted):
@@ -216,9 +216,17 @@ def _differences(channel: str, wanted: list[Event], got: list[Event]) -> list[st
     return []
 
 
+def _difference(wanted: Event, got: Event) -> str:
+    """Names the values of an update that differ, since there may be many."""
+    if wanted[:3] == got[:3] and len(wanted) > 3 and len(wanted[3]) == len(got[3]):
+        pairs = [(at, pair) for at, pair in enumerate(zip(wanted[3], got[3], strict=True)) if pair[0] != pair[1]]
+        return ", ".join(f"value {at}: expected {one!r:.300}, saw {other!r:.300}" for at, (one, other) in pairs)
+    return f"expected {wanted!r:.1000}, saw {got!r:.1000}"
+
+
 def _short(events: list[Event]) -> str:
     text = repr(events)
-    return text if len(text) < 1500 else f"{text[:700]} ... {text[-700:]}"
+    return text if len(text) < 800 else f"{text[:300]} ... {text[-400:]}"
 
 
 class Script:
@@ -310,6 +318,8 @@ class Script:
     def leave_out(self, *channels: str) -> None:
         """Events of these channels are for checks only."""
         self.loose.update(channels)
+        for channel in channels:
+            self.expected.pop(channel, None)
 
     def _do(self, do: str, **arguments: Any) -> None:
         self.steps.append({"do": do, **arguments})

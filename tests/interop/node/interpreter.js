@@ -8,7 +8,9 @@ const STEP_MILLIS = 20000;
 export async function play(sdk, run, report) {
   const seen = [];
   const waiting = new Set();
+  let over = false;
   const note = (...event) => {
+    if (over) return;
     seen.push(event);
     report(run.id, event);
     for (const look of [...waiting]) look();
@@ -28,6 +30,7 @@ export async function play(sdk, run, report) {
   } catch (error) {
     return `${error.stack ?? error}`;
   } finally {
+    over = true;
     player.leave();
   }
 }

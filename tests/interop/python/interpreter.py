@@ -67,11 +67,14 @@ class Player:
         self.clients: dict[str, Any] = {}
         self.subscriptions: dict[str, Any] = {}
         self.seen: list[list[Any]] = []
+        self.over = False
         self.news = threading.Condition()
 
     def note(self, *event: Any) -> None:
         """The application saw something; called in the SDK's threads."""
         with self.news:
+            if self.over:
+                return
             self.seen.append(list(event))
             tell("saw", self.run["id"], list(event))
             self.news.notify_all()
@@ -86,6 +89,8 @@ class Player:
         except Exception as error:  # the test shows it
             return f"{type(error).__name__}: {error}"
         finally:
+            with self.news:
+                self.over = True
             for client in self.clients.values():
                 client.disconnect()
         return None

@@ -21,7 +21,7 @@ VALUES: list[str | None] = [
     None, "", " ", "#", "$", "^", "#1", "$1", "^1", "^0", "^P[]", "^Tb", "a#$^",
     "|", "||", "a|b", "%", "100%", "%41", "%7C", "+", "a+b c", "&x=y", ",", "a,b,",
     "\r\n", "a\nb", "a\rb", "\t", "a\x00b", "\x1f", "\x7f", "\x85", "\u2028\u2029",
-    "è", "€", "日本語", "😀", "a😀|b👩‍👩‍👧", "\u0301x", "e\u0301", "\ufeff", "\uffff", "x" * 9_000,
+    "è", "€", "日本語", "😀", "a😀|b👩‍👩‍👧", "\u0301x", "e\u0301", "x\ufeff", "\uffff", "x" * 9_000,
     '{"a": ["b|c", null]}', "<a href='x'>\"y\"</a>", "\\n", "null", " led", "trailed ", None, None, None, None, "",
 ]  # fmt: skip
 FIELDS = [f"f{n}" for n in range(len(VALUES))]
