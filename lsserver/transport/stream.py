@@ -7,6 +7,8 @@ connection, and what becomes of it when the connection is lost.
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -34,18 +36,18 @@ class StreamConnection:
         self.writable = True
         self.over = False
         self.session: Session | None = None
-        self._creating: Deferred[None] | None = None
+        self._creating: Deferred[Any] | None = None
         self._drained_early = False
 
     def create(self, kernel: Kernel, request: CreateSession, client: Client) -> Deferred[None]:
         """
-        Ask for a new session. Fires when that is decided, whatever came of it; not
-        at all if the connection was lost before.
+        Ask for a new session. Fires when that is decided, whatever came of it, or
+        when the connection is lost before.
         """
-        decided = kernel.create_session(request, self._provided(), client)
-        creating = self._creating = decided.addCallback(self._bound)
-        creating.addErrback(self._failed, client)
-        return creating
+        decided: Deferred[Any] = kernel.create_session(request, self._provided(), client)
+        # It may have fired already, and then this is undone at once.
+        self._creating = decided
+        return decided.addCallback(self._bound).addErrback(self._failed, client)
 
     def bind(self, kernel: Kernel, request: BindSession, client: Client, implicit: Session | None = None) -> None:
         """Ask for a session that exists."""
