@@ -322,6 +322,14 @@ class MetadataHandle:
         return lambda: self._calls.deferred(table.force_unsubscription)
 
 
+class _LeftBehind:
+    """Calls for one item that were given up and have not ended, and who waits for that."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.waiting: list[Deferred[None]] = []
+
+
 class DataHandle:
     """
     One Data Adapter of a set.
@@ -339,7 +347,7 @@ class DataHandle:
         self.listener: ItemEventListener | None = None
         self._lane = lane
         self._clock = clock
-        self._left: dict[str, list[Deferred[None]]] = {}
+        self._left: dict[str, _LeftBehind] = {}
 
     async def issnapshot_available(self, item: str) -> bool:
         """Whether a snapshot follows L{subscribe}."""
@@ -371,8 +379,8 @@ class DataHandle:
 
     async def unsubscribe(self, item: str) -> None:
         """The item's events are ignored from the moment of the call."""
-        if self.listener is not None:
-            self.listener.closed(item)
+        assert self.listener is not None, "what was not subscribed is not unsubscribed"
+        self.listener.closed(item)
         await self._unsubscribe(item)
 
     async def _unsubscribe(self, item: str) -> None:
@@ -383,13 +391,15 @@ class DataHandle:
 
     def _wait_for(self, item: str, eventual: Deferred[Any]) -> None:
         """Hold back the next call for the item until one that was given up has ended."""
-        waiting = self._left.setdefault(item, [])
+        left = self._left.setdefault(item, _LeftBehind())
+        left.calls += 1
 
         def ended(_: Any) -> None:
-            if self._left.get(item) is waiting:
+            left.calls -= 1
+            if not left.calls:
                 del self._left[item]
-            for deferred in waiting:
-                deferred.callback(None)
+                while left.waiting:
+                    left.waiting.pop(0).callback(None)
 
         eventual.addErrback(lambda _: None)
         eventual.addCallback(ended)
@@ -400,9 +410,9 @@ class DataHandle:
 
         @raise AdapterTimeoutError: the old one still has not ended.
         """
-        while (waiting := self._left.get(item)) is not None:
-            turn: Deferred[None] = Deferred(waiting.remove)
-            waiting.append(turn)
+        while (left := self._left.get(item)) is not None:
+            turn: Deferred[None] = Deferred(left.waiting.remove)
+            left.waiting.append(turn)
             limit = self.invoker.settings.adapter_call_timeout_millis
             if limit > 0:
                 turn.addTimeout(limit / 1_000, self._clock)

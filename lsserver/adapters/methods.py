@@ -102,18 +102,18 @@ def _check(adapter: Any, label: str, contracts: Iterable[InterfaceClass], option
     @raise LoadError: says everything that is wrong.
     """
     wrong = []
-    for contract in contracts:
-        for name, description in contract.namesAndDescriptions(all=True):
-            if not isinstance(description, Method):
-                continue
-            method = getattr(adapter, name, None)
-            if method is None:
-                if name not in optional:
-                    wrong.append(f"{name} is missing")
-            elif not callable(method):
-                wrong.append(f"{name} is not a method")
-            elif not _fits(method, description, name):
-                wrong.append(f"{name} must take ({', '.join(description.positional)})")
+    described = [pair for contract in contracts for pair in contract.namesAndDescriptions(all=True)]
+    for name, description in (
+        (name, description) for name, description in described if isinstance(description, Method)
+    ):
+        method = getattr(adapter, name, None)
+        if method is None:
+            if name not in optional:
+                wrong.append(f"{name} is missing")
+        elif not callable(method):
+            wrong.append(f"{name} is not a method")
+        elif not _fits(method, description, name):
+            wrong.append(f"{name} must take ({', '.join(description.positional)})")
     if wrong:
         raise LoadError(f"{label}: {type(adapter).__name__}: {'; '.join(wrong)}")
 

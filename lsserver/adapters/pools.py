@@ -229,7 +229,7 @@ class Lane:
         try:
             result = job.function()
         except Exception:
-            result = Failure()  # type: ignore[no-untyped-call]
+            result = Failure()
         if isinstance(result, Deferred):
             job.running = result
             result.addBoth(lambda outcome: self._finished(job, outcome))
@@ -240,10 +240,10 @@ class Lane:
         try:
             outcome = job.function()
         except Exception:
-            outcome = Failure()  # type: ignore[no-untyped-call]
+            outcome = Failure()
         except BaseException as error:
             # Somebody in the reactor thread waits for an outcome, whatever it is.
-            outcome = Failure(RuntimeError(f"{type(error).__name__} raised in {self.name}: {error}"))  # type: ignore[no-untyped-call]
+            outcome = Failure(RuntimeError(f"{type(error).__name__} raised in {self.name}: {error}"))
         self._reactor.callFromThread(self._returned, job, worker, outcome)
 
     def _returned(self, job: Job, worker: _Worker, outcome: Any) -> None:

@@ -21,8 +21,9 @@ class _FanOut:
 
     def fire(self, outcome: Any) -> None:
         self.fired, self.outcome = True, outcome
-        waiting, self.waiting = self.waiting, []
-        for deferred in waiting:
+        # One by one, since a callback may cancel those that still wait.
+        while self.waiting:
+            deferred = self.waiting.pop(0)
             if isinstance(outcome, Failure):
                 deferred.errback(outcome)
             else:
@@ -57,8 +58,7 @@ class Results:
         source = awaitable
 
         def cancel(caller: Deferred[Any]) -> None:
-            if caller in fan.waiting:
-                fan.waiting.remove(caller)
+            fan.waiting.remove(caller)
             if cancellable and not fan.waiting:
                 source.cancel()
 

@@ -243,10 +243,16 @@ class StopTests(SetCase):
         self.successResultOf(stop)
 
     def test_one_that_hangs_in_a_thread_is_not_waited_for(self) -> None:
-        hold = Event()
+        entered, hold = Event(), Event()
         self.addCleanup(hold.set)
-        one = self.make(self.diary.metadata(), self.diary.data("D", blocking=True, stop=lambda: hold.wait(PATIENCE)))
+
+        def hang() -> None:
+            entered.set()
+            hold.wait(PATIENCE)
+
+        one = self.make(self.diary.metadata(), self.diary.data("D", blocking=True, stop=hang))
         stop = started(one.stop())
+        entered.wait(PATIENCE)
         self.clock.advance(STOP_SECONDS)
         self.successResultOf(stop)
         self.assertEqual(self.diary.entries[-1], ("D", "stop"))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 
 from lsserver.adapters.errors import AdapterTimeoutError, FailureError, SubscribeError
 from lsserver.adapters.interfaces import IItemPublisher
@@ -105,6 +105,34 @@ class LateSubscribeTests(SetCase):
         first.errback(SubscribeError("no"))
         self.now(handle.subscribe("i"))
         self.assertEqual(adapter.told, [("subscribe", "i")] * 2)
+
+    def test_a_late_unsubscription_that_is_given_up_is_waited_for_too(self) -> None:
+        first: Deferred[None] = Deferred()
+        goodbye: Deferred[None] = Deferred()
+        adapter = Late(first, goodbye, None)
+        handle = self.make(data=adapter, adapter_call_timeout_millis=1_000).data["DEFAULT"]
+        given_up = started(handle.subscribe("i"))
+        self.clock.advance(1)
+        self.failureResultOf(given_up, AdapterTimeoutError)
+        first.callback(None)
+        self.clock.advance(1)
+        again = started(handle.subscribe("i"))
+        self.assertNoResult(again)
+        goodbye.callback(None)
+        self.successResultOf(again)
+        self.assertEqual([what for what, _ in adapter.told], ["subscribe", "unsubscribe", "subscribe"])
+
+    def test_a_call_whose_caller_gave_up_is_waited_for_without_limit(self) -> None:
+        first: Deferred[None] = Deferred()
+        handle = self.make(data=Late(first, None)).data["DEFAULT"]
+        given_up = started(handle.subscribe("i"))
+        given_up.cancel()
+        self.failureResultOf(given_up, CancelledError)
+        again = started(handle.subscribe("i"))
+        self.clock.advance(100_000)
+        self.assertNoResult(again)
+        first.errback(SubscribeError("no"))
+        self.successResultOf(again)
 
     def test_an_item_that_hangs_fails_again(self) -> None:
         handle = self.make(data=Late(Deferred()), adapter_call_timeout_millis=1_000).data["DEFAULT"]

@@ -97,6 +97,17 @@ class GrantTests(SetCase):
         self.error(self.ask(Answers(get_allowed_max_item_frequency=None)), TypeError)
         self.error(self.ask(Answers(get_allowed_buffer_size=1.5)), TypeError)
 
+    def test_what_holds_for_everybody(self) -> None:
+        metadata = self.make(self.limits()).metadata
+        self.assertEqual(
+            [self.now(metadata.item_limits("a", "DEFAULT", mode)) for mode in ("MERGE", "DISTINCT", "COMMAND")],
+            [
+                ItemGrant(min_source_frequency=3),
+                ItemGrant(min_source_frequency=3, distinct_snapshot_length=5),
+                ItemGrant(),
+            ],
+        )
+
     def test_answers_may_be_asynchronous(self) -> None:
         async def possible(*_: Any) -> bool:
             return True

@@ -1,4 +1,6 @@
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from twisted.logger import LogEvent, LogLevel, globalLogPublisher
@@ -57,7 +59,10 @@ class FolderTests(Observing):
         import json
         import logging.handlers
 
-        self.assertEqual(self.scan()[0].data["DEFAULT"].adapter.public, (json, logging.handlers))
+        sys.modules.pop("colorsys", None)
+        feed = self.scan()[0].data["DEFAULT"].adapter
+        self.assertEqual(feed.public, (json, logging.handlers, sys.modules["colorsys"]))
+        self.assertEqual(feed.size, 3)
 
     def test_shared_modules_are_loaded_once(self) -> None:
         one, two = self.scan()
@@ -167,6 +172,12 @@ class OptionTests(Observing):
         os.chdir(folder)
         one = self.load("SET,data=just_here:Feed")
         self.assertIsInstance(one.data["DEFAULT"].adapter, plain.Feed)
+
+    def test_a_module_made_at_run_time(self) -> None:
+        module = ModuleType("made_at_run_time")
+        module.Feed = plain.Feed  # type: ignore[attr-defined]
+        self.patch(sys, "modules", {**sys.modules, "made_at_run_time": module})
+        self.assertIsInstance(self.load("SET,data=made_at_run_time:Feed").data["DEFAULT"].adapter, plain.Feed)
 
     def test_what_is_wrong_is_named(self) -> None:
         feed = "data=tests.adapters.sets.plain:Feed"

@@ -79,6 +79,13 @@ class ThreadTests(SynchronousTestCase):
         self.assertEqual(self.result(hanging), "at last")
         self.assertEqual(lane.active, 0)
 
+    def test_what_has_ended_cannot_be_given_up(self) -> None:
+        lane = self.lane(max_size=1)
+        job = lane.submit(lambda: 3, True)
+        self.result(job)
+        self.assertFalse(job.give_up())
+        self.assertEqual(lane.active, 0)
+
     def test_a_waiting_call_that_was_given_up_is_never_made(self) -> None:
         lane = self.lane(max_size=1)
         hanging = lane.submit(self.hang, True)
@@ -95,6 +102,7 @@ class ThreadTests(SynchronousTestCase):
         waiting = lane.submit(lambda: None, True)
         lane.stop()
         self.failureResultOf(waiting.done, CancelledError)
+        self.assertTrue(waiting.give_up())
         self.failureResultOf(lane.submit(lambda: None, True).done, CancelledError)
         self.hold.set()
         self.result(hanging)

@@ -21,6 +21,13 @@ class ContractTests(SynchronousTestCase):
         self.assertIsNone(one.notify_mpn_subscription_activation("u", "S", None, None))
         self.assertIsNone(one.notify_mpn_device_token_change("u", "S", None, "t"))
 
+    def test_there_are_no_limits(self) -> None:
+        one = MetadataProvider()
+        self.assertEqual(one.get_allowed_max_item_frequency("u", "i"), 0)
+        self.assertEqual(one.get_allowed_buffer_size("u", "i"), 0)
+        self.assertEqual(one.get_min_source_frequency("i"), 0)
+        self.assertEqual(one.get_distinct_snapshot_length("i"), 0)
+
     def test_tables_and_modes_are_accepted(self) -> None:
         one = MetadataProvider()
         self.assertIsNone(one.notify_new_tables("u", "S", []))

@@ -46,6 +46,14 @@ class ResultsTests(SynchronousTestCase):
         self.failureResultOf(first, CancelledError)
         self.assertEqual(cancelled, [])
 
+    def test_one_caller_may_cancel_another_while_both_are_told(self) -> None:
+        lookup: Deferred[int] = Deferred()
+        first, second = (self.results.deferred(lookup, True) for _ in range(2))
+        first.addCallback(lambda _: second.cancel())
+        lookup.callback(3)
+        self.successResultOf(first)
+        self.failureResultOf(second, CancelledError)
+
     def test_coroutines_and_other_awaitables(self) -> None:
         async def three() -> int:
             return await succeed(3)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from lightstreamer_adapter.interfaces.metadata import MetadataError as SdkMetadataError
 from lightstreamer_adapter.interfaces.metadata import Mode as SdkMode
 from lightstreamer_adapter.interfaces.metadata import MpnPlatformType as SdkPlatform
 
@@ -82,6 +83,9 @@ class SdkTests(SetCase):
         self.refused(login("unknown"), AccessError)
         poor = self.refused(login("poor"), CreditsError)
         self.assertEqual((poor.client_error_code, poor.client_user_msg), (0, ""))
+        self.assertEqual(self.refused(login("confused"), CreditsError).client_error_code, 0)
+        self.assertEqual(str(self.refused(login("lost"), Exception)), "something")
+        self.assertEqual(len(self.flushLoggedErrors(SdkMetadataError)), 1)
         poorer = self.refused(login("poorer"), CreditsError)
         self.assertEqual((poorer.client_error_code, poorer.client_user_msg), (-7, "Pay first"))
 

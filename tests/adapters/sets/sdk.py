@@ -14,6 +14,7 @@ from lightstreamer_adapter.interfaces.metadata import (
     ConflictingSessionError,
     CreditsError,
     ItemsError,
+    MetadataError,
     MetadataProvider,
     Mode,
     MpnDeviceInfo,
@@ -63,6 +64,10 @@ class Rules(MetadataProvider):  # type: ignore[misc]
             raise AccessError("who?")
         if user == "poor":
             raise CreditsError(5, "no money")
+        if user == "confused":
+            raise CreditsError("none", "no money")
+        if user == "lost":
+            raise MetadataError("something")
         if user == "poorer":
             raise CreditsError("-7", "no money", "Pay first")
 
