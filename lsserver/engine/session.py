@@ -224,6 +224,8 @@ class Session:
                 raise Refusal(ControlCode.SESSION_NOT_FOUND, ControlCode.SESSION_NOT_FOUND.text)
             self.subscriptions[sub_id] = subscription
             subscription.open()
+            if self.closed:
+                raise Refusal(ControlCode.SESSION_NOT_FOUND, ControlCode.SESSION_NOT_FOUND.text)
         except Refusal as refusal:
             outcome = refusal
             raise

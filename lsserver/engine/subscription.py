@@ -51,6 +51,7 @@ class Subscription:
         self._feed = feed
         self._request = request
         self._requested = request.requested_max_frequency
+        self._attached = 0
         for index, place in enumerate(places, 1):
             place.slot = self._slot(index, place)
 
@@ -115,6 +116,11 @@ class Subscription:
             stream.notify(dialect.subok(self.sub_id, items, fields))
         self.configured()
         for place in self.places:
+            # Any of this may end the session: too much waits for its client, or its end is
+            # what an adapter does when it is asked to subscribe.
+            if not self.active:
+                break
+            self._attached += 1
             place.item.attach(place.slot, self.mode.value, self.fields, dialect.values, place.grant)
 
     def configured(self) -> None:
@@ -131,7 +137,7 @@ class Subscription:
     def close(self, linger_seconds: float = 0.0) -> None:
         """No more updates; the interest in the items may linger."""
         self.active = False
-        for place in self.places:
+        for place in self.places[: self._attached]:
             place.slot.close()
             place.item.detach(place.slot, self.mode.value)
             place.item.release(linger_seconds)
