@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,7 +18,7 @@ from twisted.trial.unittest import TestCase
 from tests.browser.running import Proxy, Server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SCREENSHOTS = Path(__file__).parent / "screenshots"
@@ -27,8 +28,13 @@ ARGUMENTS = [
     "--disable-features=LocalNetworkAccessChecks",
 ]
 WAIT_MILLIS = 15_000
-PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
-DESK = {"viewport": {"width": 1440, "height": 900}}
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 2,
+    "is_mobile": True,
+    "has_touch": True,
+}
+DESK: dict[str, Any] = {"viewport": {"width": 1440, "height": 900}}
 
 
 def missing() -> str | None:
@@ -73,7 +79,7 @@ class _Shared:
         if not self._closing:
             # trial fires this after the last test.
             reactor.callFromThread(  # type: ignore[attr-defined]
-                reactor.addSystemEventTrigger,  # type: ignore[attr-defined]
+                reactor.addSystemEventTrigger,
                 "before",
                 "shutdown",
                 self._close,
@@ -169,10 +175,17 @@ class BrowserCase(TestCase):
 
     def wait_for_price(self, page: Page, count: int = 2) -> None:
         """Wait until prices change."""
+        prices = page.locator("#stocks tbody .last")
         for _ in range(count):
-            marks = page.locator("#stocks tbody .last")
-            before = marks.all_text_contents()
-            self.eventually(page, lambda: marks.all_text_contents() != before, "another price")
+            self._wait_for_other(page, prices)
+
+    def _wait_for_other(self, page: Page, texts: Locator) -> None:
+        before = texts.all_text_contents()
+        self.eventually(page, lambda: texts.all_text_contents() != before, "other texts")
+
+    def wait_for_text(self, page: Page, place: Locator, pattern: str) -> None:
+        """Wait until a text matches."""
+        self.eventually(page, lambda: re.fullmatch(pattern, place.inner_text()) is not None, pattern)
 
     def eventually(self, page: Page, holds: Callable[[], bool], what: str) -> None:
         """Look every few milliseconds; the page goes on meanwhile."""

@@ -155,4 +155,3 @@ def reset(victim: socket.socket) -> None:
     except OSError:
         pass  # closed already
     victim.close()
-

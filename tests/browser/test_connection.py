@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 from tests.browser.driver import BrowserCase, in_browser
 from tests.browser.running import Server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 TRANSPORTS = ("ws-streaming", "ws-polling", "http-streaming", "http-polling")
 
@@ -103,16 +109,13 @@ class CutTests(BrowserCase):
             session = self.sessions(page)[0]
             other = self.open()
             page.close(run_before_unload=True)
-            path = f"/lightstreamer/control.txt?LS_protocol=TLCP-2.5.0&LS_session={session}"
-            body = "LS_reqId=1&LS_op=constrain"
-            self.eventually(
-                other,
-                lambda path=path, body=body, other=other: ",20," in other.request.post(
-                    f"http://127.0.0.1:{self.server().port}{path}", data=body
-                ).text(),
-                f"the end of the session ({transport})",
-            )
+            self.eventually(other, partial(self._is_over, other, session), f"the end of the session ({transport})")
             other.close()
+
+    def _is_over(self, page: Page, session: str) -> bool:
+        url = f"http://127.0.0.1:{self.server().port}/lightstreamer/control.txt?LS_protocol=TLCP-2.5.0"
+        answer = page.request.post(url, data=f"LS_session={session}&LS_reqId=1&LS_op=constrain")
+        return answer.text().startswith("REQERR,1,20,")
 
 
 class BlockedTests(BrowserCase):

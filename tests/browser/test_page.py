@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from tests.browser.driver import PHONE, BrowserCase, in_browser
 
 STRICT = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'"
@@ -111,15 +109,14 @@ class PortfolioTests(BrowserCase):
         page, other = self.open(), self.open()
         quantity = page.locator("#portfolio tr[data-key=item2] td").nth(1)
         quantity.wait_for()
-        before = int(quantity.inner_text().replace(",", ""))
+        before = int(quantity.inner_text())
         page.locator("#order-quantity").fill("7")
         page.locator("#portfolio tr[data-key=item2] button", has_text="+").click()
         for reader in (page, other):
-            cell = reader.locator("#portfolio tr[data-key=item2] td").nth(1)
-            self.eventually(reader, lambda cell=cell: cell.inner_text() == str(before + 7), "the new quantity")
-        self.assertRegex(page.locator("#order-outcome").inner_text(), r"^Buy 7 . .+: submitted$")
+            self.wait_for_text(reader, reader.locator("#portfolio tr[data-key=item2] td").nth(1), str(before + 7))
+        self.wait_for_text(page, page.locator("#order-outcome"), "Buy 7 . .+: submitted")
         page.locator("#portfolio tr[data-key=item2] button", has_text="\u2212").click()
-        self.eventually(page, lambda: quantity.inner_text() == str(before), "the old quantity")
+        self.wait_for_text(page, quantity, str(before))
 
     @in_browser
     def test_a_new_row_and_its_end(self) -> None:
@@ -132,7 +129,7 @@ class PortfolioTests(BrowserCase):
         name = page.locator("#stocks tr[data-item=item17] th").inner_text()
         row.locator("th", has_text=name).wait_for()
         self.assertEqual(row.locator("td").nth(1).inner_text(), "3")
-        self.eventually(page, lambda: re.match(r"\d", row.locator("td").nth(0).inner_text()) is not None, "a price")
+        self.wait_for_text(page, row.locator("td").nth(0), r"\d+\.\d\d")
         page.locator("#order button.sell").click()
         row.wait_for(state="detached")
 

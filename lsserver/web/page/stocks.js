@@ -12,15 +12,15 @@ const COLUMNS = [
   ["last_price", "live last", writeLive],
   ["pct_change", "", writeChange],
   ["time", "w2 quiet", write],
-  ["bid_quantity", "w3 quiet", (element, text) => write(element, quantity(text))],
+  ["bid_quantity", "w4 quiet", (element, text) => write(element, quantity(text))],
   ["bid", "w1 live", writeLive],
   ["ask", "w1 live", writeLive],
-  ["ask_quantity", "w3 quiet", (element, text) => write(element, quantity(text))],
-  ["open_price", "w4 quiet", write],
-  ["ref_price", "w4 quiet", write],
-  ["min", "w2 quiet", write],
-  ["range", "w2 range", () => {}],
-  ["max", "w2 quiet", write],
+  ["ask_quantity", "w4 quiet", (element, text) => write(element, quantity(text))],
+  ["open_price", "w5 quiet", write],
+  ["ref_price", "w5 quiet", write],
+  ["min", "w3 quiet", write],
+  ["range", "w3 range", () => {}],
+  ["max", "w3 quiet", write],
 ];
 
 /**
@@ -64,7 +64,10 @@ function makeRow(item) {
 }
 
 function show({ element, name, cells, marker }, values, changed) {
-  if (changed.has("stock_name")) write(name, values.stock_name ?? "");
+  if (changed.has("stock_name")) {
+    write(name, values.stock_name ?? "");
+    name.title = values.stock_name ?? "";
+  }
   if (changed.has("item_status")) element.classList.toggle("inactive", values.item_status === "inactive");
   for (const [field, , writeField] of COLUMNS) {
     if (changed.has(field)) writeField(cells.get(field), values[field] ?? "");
