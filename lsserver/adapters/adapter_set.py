@@ -28,7 +28,7 @@ from lsserver.adapters.sdk import SdkValues, sdk_module
 STOP_SECONDS = 3.0
 """How long the adapters of a set may take to stop, together."""
 
-_log = Logger("lsserver.adapters")
+_log = Logger(namespace="LightstreamerLogger.adapters")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,7 @@ from lsserver.adapters.pools import Lane
 from lsserver.adapters.sdk import SdkValues
 from lsserver.adapters.tables import TableInfo
 
-_log = Logger("lsserver.adapters")
+_log = Logger(namespace="LightstreamerLogger.adapters")
 
 R = TypeVar("R")
 

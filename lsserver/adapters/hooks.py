@@ -18,7 +18,7 @@ from lsserver.adapters.methods import MetadataMethods
 SECONDS_BETWEEN_REPORTS = 60.0
 """A hook that fails for each event is logged this often."""
 
-_log = Logger("lsserver.adapters")
+_log = Logger(namespace="LightstreamerLogger.adapters")
 
 
 class Hooks:

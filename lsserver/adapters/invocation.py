@@ -19,13 +19,19 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface.interface import Method
 
 from lsserver.adapters.errors import AdapterTimeoutError, DataError, MetadataError
+from lsserver.adapters.interfaces import IDataProvider, IMetadataProvider
 from lsserver.adapters.pools import Job, Lane
 from lsserver.adapters.results import Results
 from lsserver.adapters.sdk import translated
 
-_log = Logger("lsserver.adapters")
+_log = Logger(namespace="LightstreamerLogger.adapters")
+
+
+_TELLING = frozenset({"user", "session_id", "item", "item_name", "group", "schema"})
+"""Names of the arguments that are logged when a call fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,20 +101,20 @@ class Invoker:
             try:
                 result = self._here(method, function, args, cancellable)
             except Exception as error:
-                self._raise(method, error)
+                self._raise(method, args, error)
             if not isinstance(result, Deferred):
                 return result
             pending = result
         try:
             return await self._watched(pending, job, method, cancellable, left)
         except Exception as error:
-            self._raise(method, error)
+            self._raise(method, args, error)
 
     def resolve(self, value: Any) -> Deferred[Any]:
         """A Deferred with what an adapter's awaitable comes to. In the reactor thread only."""
         return self._results.deferred(value, False)
 
-    def _raise(self, method: str, error: Exception) -> NoReturn:
+    def _raise(self, method: str, args: tuple[Any, ...], error: Exception) -> NoReturn:
         """Log what an adapter raised and raise what the engine knows for it."""
         known = translated(error)
         if isinstance(known, (MetadataError, DataError)):
@@ -117,7 +123,9 @@ class Invoker:
         elif isinstance(known, AdapterTimeoutError):
             _log.error("{error}", error=known)
         elif not isinstance(known, CancelledError):
-            _log.failure("{label}: {method} has failed", label=self.label, method=method)
+            _log.failure(
+                "{label}: {method} has failed{about}", label=self.label, method=method, about=_about(method, args)
+            )
         if known is error:
             raise error
         raise known from error
@@ -214,6 +222,16 @@ class Invoker:
             if limit > 0:
                 timers.append(self._clock.callLater(limit / 1_000, timed_out, limit))
         return outer
+
+
+def _about(method: str, args: tuple[Any, ...]) -> str:
+    """Who and what a call was about, without the secrets among its arguments."""
+    for contract in (IMetadataProvider, IDataProvider):
+        description = contract.get(method)
+        if isinstance(description, Method):
+            known = zip(description.positional, args, strict=False)
+            return "".join(f", {name}={value!r}" for name, value in known if name in _TELLING)
+    return ""
 
 
 def _fire(deferred: Deferred[Any], outcome: Any) -> None:

@@ -30,7 +30,7 @@ from lsserver.adapters.modes import DiffAlgorithm
 EVENTS_PER_TURN = 500
 """How many queued calls are handed over before the reactor may do something else."""
 
-_log = Logger("lsserver.adapters")
+_log = Logger(namespace="LightstreamerLogger.adapters")
 
 
 class ReactorCalls:

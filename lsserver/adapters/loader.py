@@ -33,7 +33,7 @@ CONFIGURATION = "adapters.xml"
 SHARED = "shared"
 """The folder, beside those of the sets, with modules that all of them may import."""
 
-_log = Logger("lsserver.adapters")
+_log = Logger(namespace="LightstreamerLogger.init")
 _shared: dict[Path, Namespace] = {}
 
 

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from lsserver.adapters.errors import LoadError
 from lsserver.adapters.pools import PoolSettings
 
-_log = Logger("lsserver.adapters")
+_log = Logger(namespace="LightstreamerLogger.init")
 
 _SET_ELEMENTS = frozenset({"metadata_adapter_initialised_first", "adapter_set_pool"})
 _METADATA_ELEMENTS = frozenset(

@@ -69,6 +69,19 @@ class LogTests(SetCase):
         self.assertEqual(self.lines(LogLevel.warn, LogLevel.error, LogLevel.critical), [])
         self.assertIn("SET/metadata: notify_user: AccessError: wrong password", self.lines(LogLevel.info))
 
+    def test_failures_tell_what_they_were_about_and_no_password(self) -> None:
+        one = self.make(Answers(notify_user=ValueError("oops"), get_items=ValueError("oops")), start=False)
+        self.error(one.metadata.notify_user("u", "secret", {"cookie": "secret"}, None, False), ValueError)
+        self.error(one.metadata.get_items("u", "S1", "a b", "DEFAULT"), ValueError)
+        self.assertEqual(
+            self.lines(LogLevel.critical),
+            [
+                "SET/metadata: notify_user has failed, user='u'",
+                "SET/metadata: get_items has failed, user='u', session_id='S1', group='a b'",
+            ],
+        )
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 2)
+
     def test_settings_may_change_before_the_start(self) -> None:
         one = self.make(start=False)
         settings = CallSettings(adapter_call_timeout_millis=7)
