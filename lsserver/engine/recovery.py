@@ -36,7 +36,7 @@ class RecoveryLog:
         """Remember lines in the order in which they were written."""
         self.sent += len(lines)
         if self.limit == 0:
-            self._lines.clear()
+            self.received()
             return
         self._lines.extend(lines)
         size = self._size
@@ -56,12 +56,18 @@ class RecoveryLog:
         self._lines.clear()
         self._size = 0
 
-    def replay(self, count: int) -> list[bytes] | None:
+    def rewind(self, count: int) -> list[bytes] | None:
         """
-        What a client that has processed C{count} notifications misses; C{None} if
-        that is not kept, or if the client can't have processed so many.
+        Go back to where the client is: forget what it has, and give back what it misses,
+        which is to be sent and appended again.
+
+        @param count: data notifications that the client has processed.
+        @return: C{None} if what it misses is not kept, or C{count} is impossible.
         """
         if not self.oldest <= count <= self.sent:
             return None
         skip = count - self.oldest
-        return [line for number, line in enumerate(self._lines) if number >= skip]
+        missing = [line for number, line in enumerate(self._lines) if number >= skip]
+        self.received()
+        self.sent = count
+        return missing

@@ -125,7 +125,7 @@ class Session:
             # What was sent on earlier connections has been received.
             self.stream.log.received()
         else:
-            missing = self.stream.log.replay(request.recovery_from) if self._recoverable else None
+            missing = self.stream.log.rewind(request.recovery_from) if self._recoverable else None
             if missing is None:
                 code = SessionCode.RECOVERY_IMPOSSIBLE
                 connection.refuse(self.dialect.conerr(code, code.text))

@@ -134,7 +134,8 @@ class Stream:
         Write to a connection from now on.
 
         @param head: the first lines; none of them is a data notification.
-        @param replay: data notifications that were sent before and are sent again.
+        @param replay: data notifications that were sent before and are to be sent
+            again, within the limits of this connection like any other.
         """
         self.binding = binding
         settings = self.settings
@@ -144,16 +145,14 @@ class Stream:
             self.log.limit = settings.max_recovery_poll_length
         else:
             self.log.limit = settings.max_recovery_length
-        data = head + b"".join(replay)
-        if data:
-            self._write(binding, data)
-        if replay:
-            binding.empty = False
+        self.pending[:0] = replay
+        if head:
+            self._write(binding, head)
         binding.start()
         if binding.polling:
             binding.not_before = self._last_poll + settings.min_interpoll_millis / 1000
             self._last_poll = max(self.wheel.now(), binding.not_before)
-        if binding.polling and (replay or not binding.idle_millis):
+        if binding.polling and not binding.idle_millis:
             # Answered at once, with whatever there is.
             self.flush(self.wheel.now())
         elif self.pending:
