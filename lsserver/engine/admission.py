@@ -94,6 +94,8 @@ class Admission:
         if self.abandoned:
             return None
         session_id = await self._announce()
+        if session_id is None:
+            return None
         try:
             return await self._build(session_id, bandwidth, wants_tables)
         finally:
@@ -114,7 +116,7 @@ class Admission:
             await self._complete(session)
             if self._hosted.announced[session_id]:
                 raise self._hosted.announced[session_id][0]
-        except Refusal:
+        except Exception:
             session.vanish("creation refused")
             raise
         if self.abandoned:
@@ -127,9 +129,9 @@ class Admission:
         self._authentication = Deferred.fromCoroutine(self._notify_user())
         try:
             await self._authentication
-        except CancelledError:
+        except CancelledError as error:
             if not self.abandoned:
-                raise
+                raise self._unexpected(error) from error
         except ResourceUnavailableError as error:
             raise refuse(SessionCode.USER_CHECK_UNAVAILABLE) from error
         except AccessError as error:
@@ -148,8 +150,12 @@ class Admission:
             request.user, request.password, client.headers, client.principal, client.use_client_auth
         )
 
-    async def _announce(self) -> str:
-        """Tell the adapter of the session, and make room for it if the adapter says so."""
+    async def _announce(self) -> str | None:
+        """
+        Tell the adapter of the session, and make room for it if the adapter says so.
+
+        @return: its id, C{None} if the attempt was abandoned meanwhile.
+        """
         for _ in range(MAX_CONFLICTS):
             session_id = self._new_id()
             self._hosted.announced[session_id] = []
@@ -164,6 +170,8 @@ class Admission:
                     break
                 other.close(SessionCode.REPLACED_BY_USER, SessionCode.REPLACED_BY_USER.text)
                 await other.over
+                if self.abandoned:
+                    return None
             except Refusal:
                 del self._hosted.announced[session_id]
                 raise

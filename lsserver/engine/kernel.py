@@ -142,6 +142,7 @@ class Kernel:
         admissions: list[Admission],
     ) -> Session | None:
         self._creating += 1
+        session = None
         try:
             hosted = self._admit(request, client)
             admission = Admission(
@@ -168,7 +169,10 @@ class Kernel:
             return None
         except Exception:
             _log.failure("creation of a session failed")
-            self._refuse(connection, client, refuse(SessionCode.INTERNAL_ERROR))
+            if session is None or not session.stream_bound(connection):
+                self._refuse(connection, client, refuse(SessionCode.INTERNAL_ERROR))
+            if session is not None:
+                session.vanish("creation failed")
             return None
         finally:
             self._creating -= 1
