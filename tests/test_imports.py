@@ -41,7 +41,7 @@ def sources(folder: Path) -> Iterator[Path]:
 def imports(file: Path) -> Iterator[tuple[int, str]]:
     """
     Line and full name of everything that a file imports; of C{from a import b}
-    both C{a} and C{a.b}, since C{b} may be a module.
+    both C{a} and C{a.b}, since C{b} may be a module; and of C{import_module("a")}.
     """
     package = file.relative_to(ROOT).parent.parts
     for node in ast.walk(ast.parse(file.read_bytes(), str(file))):
@@ -52,6 +52,8 @@ def imports(file: Path) -> Iterator[tuple[int, str]]:
             module = ".".join(filter(None, (base, node.module)))
             yield node.lineno, module
             yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "import_module":
+            yield from ((node.lineno, str(name.value)) for name in node.args if isinstance(name, ast.Constant))
 
 
 def type_checking_lines(file: Path) -> set[int]:
