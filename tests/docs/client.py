@@ -1,0 +1,146 @@
+"""A client in thirty lines of HTTP, to see what the server of a page really sends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from io import BytesIO
+from urllib.parse import unquote, urlencode
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+from twisted.web.client import Agent, FileBodyProducer, readBody
+from twisted.web.iweb import IResponse
+
+SECONDS = 20
+"""Longest wait for a line."""
+
+
+class Refused(Exception):
+    """
+    @ivar code: of C{CONERR}, C{REQERR} or C{MSGFAIL}.
+    """
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(code, text)
+        self.code = code
+        self.text = text
+
+
+class Session(Protocol):
+    """
+    A session whose stream is the response to its creation.
+
+    @ivar lines: what came, in order.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.lines: list[str] = []
+        self.id = ""
+        self._rest = b""
+        self._waiting: list[tuple[re.Pattern[str], int, Deferred[re.Match[str]]]] = []
+        self._over: Deferred[None] = Deferred()
+        self._requests = 0
+
+    @classmethod
+    async def create(cls, url: str, **parameters: str) -> Session:
+        """
+        @param url: of the server.
+        @param parameters: of the request, without C{LS_}.
+        @raise Refused: by the server.
+        """
+        session = cls(url)
+        response = await _post(url, "create_session", cid="mgQkwtwdysogQz2BJ4Ji kOj2Bg", **parameters)
+        response.deliverBody(session)
+        answer = await session.seen("CON(OK|ERR),([^,]*)(?:,(.*))?")
+        if answer[1] == "ERR":
+            await session.close()
+            raise Refused(int(answer[2]), unquote(answer[3]))
+        session.id = answer[2]
+        return session
+
+    async def control(self, op: str, **parameters: str | int) -> None:
+        """
+        @raise Refused: by the server.
+        """
+        await self._request("control", op=op, **parameters)
+
+    async def subscribe(self, number: int, group: str, schema: str, mode: str, **parameters: str) -> None:
+        """
+        @raise Refused: by the server.
+        """
+        await self.control("add", subId=number, group=group, schema=schema, mode=mode, **parameters)
+
+    async def send(self, text: str) -> str:
+        """
+        The response to a message.
+
+        @raise Refused: by the server or by the adapter.
+        """
+        self._requests += 1
+        number = self._requests
+        await self._request("msg", message=text, msg_prog=number)
+        outcome = await self.seen(rf"MSG(DONE|FAIL),\*,{number},([^,]*)(?:,(.*))?")
+        if outcome[1] == "FAIL":
+            raise Refused(int(outcome[2]), unquote(outcome[3]))
+        return unquote(outcome[2])
+
+    async def _request(self, name: str, **parameters: str | int) -> None:
+        response = await _post(self.url, name, session=self.id, reqId="1", **parameters)
+        line = (await readBody(response)).decode().strip()
+        answer = re.fullmatch("(REQOK,1|REQERR,1,([^,]*),(.*)|ERROR,([^,]*),(.*))", line)
+        assert answer is not None, line
+        if not line.startswith("REQOK"):
+            raise Refused(int(answer[2] or answer[4]), unquote(answer[3] or answer[5]))
+
+    def seen(self, pattern: str, after: int = 0) -> Deferred[re.Match[str]]:
+        """Fires with the first line that matches as a whole, of those from number C{after} on."""
+        found: Deferred[re.Match[str]] = Deferred()
+        self._waiting.append((re.compile(pattern), after, found))
+        self._look()
+        return found.addTimeout(SECONDS, reactor, lambda *_: self._missing(pattern))  # type: ignore[arg-type]
+
+    async def values(self, after: int = 0, subscription: int = 1, item: int = 1) -> list[str]:
+        """The fields of an update, as they stand in the line."""
+        line = await self.seen(rf"U,{subscription},{item},(.*)", after)
+        return line[1].split("|")
+
+    def _missing(self, pattern: str) -> re.Match[str]:
+        raise AssertionError(f"no line {pattern!r} in {SECONDS} s, but {self.lines}")
+
+    def _look(self) -> None:
+        for waiting in list(self._waiting):
+            pattern, after, found = waiting
+            matches: Callable[[str], re.Match[str] | None] = pattern.fullmatch
+            match = next((match for line in self.lines[after:] if (match := matches(line))), None)
+            if match:
+                self._waiting.remove(waiting)
+                found.callback(match)
+
+    def dataReceived(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\r\n")
+        self.lines += [line.decode() for line in lines]
+        self._look()
+
+    def connectionLost(self, reason: Failure = Failure(ConnectionError())) -> None:  # noqa: B008
+        self._over.callback(None)
+
+    async def close(self) -> None:
+        """Leave without a word."""
+        if not self._over.called:
+            assert self.transport is not None
+            self.transport.loseConnection()
+            await self._over
+
+
+async def _post(url: str, name: str, **parameters: str | int) -> IResponse:
+    body = urlencode({f"LS_{key}": value for key, value in parameters.items()}).replace("+", "%20")
+    address = f"{url}lightstreamer/{name}.txt?LS_protocol=TLCP-2.5.0"
+    response: IResponse = await Agent(reactor).request(
+        b"POST", address.encode(), bodyProducer=FileBodyProducer(BytesIO(body.encode()))
+    )
+    assert response.code == 200, response.code
+    return response
