@@ -85,6 +85,7 @@ class Proxy:
         self.holding_streams = False
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
+        self._frozen: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -95,6 +96,11 @@ class Proxy:
             victims, self._open = self._open, set()
         for victim in victims:
             reset(victim)
+
+    def freeze(self) -> None:
+        """Let nothing more through on the connections that there are, without closing them."""
+        with self._lock:
+            self._frozen |= self._open
 
     def close(self) -> None:
         """End."""
@@ -132,6 +138,8 @@ class Proxy:
                         data = source.recv(65536)
                         if not data or (source is client and self.without_websocket and b"Upgrade: websocket" in data):
                             return
+                        if source in self._frozen:
+                            continue
                         if source is server and self.holding_streams:
                             held += data
                             if b"chunked" in held and not held.endswith(b"\r\n0\r\n\r\n"):
@@ -143,6 +151,7 @@ class Proxy:
             finally:
                 with self._lock:
                     self._open -= {client, server}
+                    self._frozen -= {client, server}
                 client.close()
                 server.close()
 

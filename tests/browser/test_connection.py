@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 TRANSPORTS = ("ws-streaming", "ws-polling", "http-streaming", "http-polling")
+
+SESSION_TIMEOUT_SECONDS = 10.0
+"""How long the server keeps a session that nobody is connected to."""
 
 
 class SwitchTests(BrowserCase):
@@ -86,6 +90,18 @@ class CutTests(BrowserCase):
         self.assertEqual(self.sessions(page), before)
 
     @in_browser
+    def test_silence_is_noticed(self) -> None:
+        """Connections that die without a word, as when a cable is pulled: the page says so, and recovers."""
+        proxy = self.proxy()
+        page = self.open(proxy.port)
+        before = self.sessions(page)
+        proxy.freeze()
+        page.locator("#state[data-state=stalled]").wait_for()
+        page.locator("#state[data-state=connected]").wait_for()
+        self.wait_for_price(page)
+        self.assertEqual(self.sessions(page), before)
+
+    @in_browser
     def test_another_server(self) -> None:
         """The server was restarted and knows no sessions: the page gets new ones, and its data, by itself."""
         proxy = self.proxy()
@@ -102,15 +118,16 @@ class CutTests(BrowserCase):
     @in_browser
     def test_good_bye(self) -> None:
         """A page that is closed ends its sessions at once, whatever the transport."""
+        other = self.open()
         for transport in TRANSPORTS:
             page = self.open()
             page.locator(f"#transports [value={transport}]").check()
             self.wait_for_transport(page, transport)
             session = self.sessions(page)[0]
-            other = self.open()
             page.close(run_before_unload=True)
+            closed = time.monotonic()
             self.eventually(other, partial(self._is_over, other, session), f"the end of the session ({transport})")
-            other.close()
+            self.assertLess(time.monotonic() - closed, SESSION_TIMEOUT_SECONDS, transport)
 
     def _is_over(self, page: Page, session: str) -> bool:
         url = f"http://127.0.0.1:{self.server().port}/lightstreamer/control.txt?LS_protocol=TLCP-2.5.0"

@@ -4,6 +4,9 @@
 //
 //   POST /lightstreamer/control.txt?LS_protocol=TLCP-2.5.0          LS_session=...&LS_reqId=1&LS_op=add&...
 //   200 OK                                                         REQOK,1
+//
+// Browsers open at most six HTTP/1.1 connections to one server, for all their tabs together, and each stream takes one
+// of them for good. That is a reason to prefer WebSockets, to which the limit does not apply.
 
 import { LineReader, PROTOCOL } from "./lines.js";
 

@@ -15,7 +15,7 @@
 import { RefusedError, SessionLostError } from "./errors.js";
 import { decodeInteger } from "./lines.js";
 import { Messages } from "./messages.js";
-import { Session } from "./session.js";
+import { OPEN_TIMEOUT, Session } from "./session.js";
 import { Subscription } from "./subscription.js";
 import { Ladder } from "./transports.js";
 
@@ -128,7 +128,9 @@ export class Client {
     this.#running = true;
     let oldSession;
     for (let failures = 0; this.#wanted; ) {
-      const session = new Session({ ...this.#options, oldSession }, this.#ladder, this.#hooks());
+      // A server that is busy, or that asks somebody else about the user, may need longer: be more patient every time.
+      const createTimeout = OPEN_TIMEOUT * 2 ** Math.min(failures, 4);
+      const session = new Session({ ...this.#options, oldSession, createTimeout }, this.#ladder, this.#hooks());
       this.#session = session;
       const { code, text, again } = await session.run();
       this.#session = null;

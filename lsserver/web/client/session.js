@@ -20,8 +20,8 @@ import { endpointAddress } from "./transports.js";
 import { Watch } from "./watch.js";
 import { WebSocketLink, withResolvers } from "./websocket.js";
 
-/** How long the opening of a connection may take (milliseconds). */
-const OPEN_TIMEOUT = 4000;
+/** How long the opening of a connection may take (milliseconds), if the client is not given more patience. */
+export const OPEN_TIMEOUT = 4000;
 /** How long the server may hold back the answer to a poll if it has nothing to say (milliseconds). */
 const IDLE = 19000;
 /** For how long we try to recover a session (milliseconds). The server does not keep it much longer. */
@@ -60,7 +60,8 @@ export class Session {
   });
 
   /**
-   * @param {object} options server (URL), adapterSet, user, password, maxBandwidth, oldSession (id or undefined)
+   * @param {object} options server (URL), adapterSet, user, password, maxBandwidth, oldSession (id or undefined),
+   *   createTimeout (milliseconds)
    * @param {import("./transports.js").Ladder} ladder
    * @param {{status(state: string, transport: object): void, opened(): void, data(tag: string, args: string[]): void,
    *   info(tag: string, text: string): void}} hooks
@@ -155,7 +156,7 @@ export class Session {
     const polling = transport.polling || (step === "create" && transport.link === "http");
     // The first poll returns at once as well. Later ones wait in the server until there is something to say.
     const idle = transport.polling && this.#proven === transport ? IDLE : 0;
-    this.#watch.deadline(OPEN_TIMEOUT + idle);
+    this.#watch.deadline(step === "create" ? this.#options.createTimeout : OPEN_TIMEOUT + idle);
     // Over HTTP a request is on its own: it need not wait until the stream is there.
     if (transport.link === "http" && this.id !== null) this.requests.attach(this.#link);
     this.#link.stream(step === "create" ? "create_session" : "bind_session", this.#streamRequest(step, cause, polling, idle)).then(
