@@ -32,7 +32,7 @@ def predicate(level: str, categories: Mapping[str, str]) -> LogLevelFilterPredic
 def on_terminal(twistd_options: Mapping[str, Any]) -> bool:
     """Whether the log is the standard output of a server in the foreground."""
     file = twistd_options.get("logfile")
-    return bool(twistd_options.get("nodaemon")) and file in (None, "-") and not twistd_options.get("syslog")
+    return bool(twistd_options.get("nodaemon", True)) and file in (None, "-") and not twistd_options.get("syslog")
 
 
 class FilteredLogger(_AppLogger):  # type: ignore[misc]

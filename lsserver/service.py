@@ -133,6 +133,7 @@ class LightstreamerService(MultiService):
             healthcheck=general.healthcheck.on(server.name),
             reactor=self._reactor,
         )
+        site.noisy = False
         try:
             port: IListeningPort = await server.bind(self._reactor).listen(site)
         except CannotListenError as error:
