@@ -102,7 +102,7 @@ class Session:
         self._messages = Messages(
             self, around.wheel, around.settings.missing_message_timeout_millis, around.settings.max_pending_messages
         )
-        self._activating: dict[int, list[Deferred[Refusal | None]]] = {}
+        self._activating: dict[int, list[Deferred[Exception | None]]] = {}
         self._deleted: deque[int] = deque(maxlen=MAX_DELETED)
         self._expiry: Timer | None = None
         self._duration: Timer | None = None
@@ -209,32 +209,37 @@ class Session:
         if sub_id in self.subscriptions:
             return
         if sub_id in self._activating:
-            refusal = await self._activated(sub_id)
-            if refusal is not None:
-                raise refusal
+            error = await self._activated(sub_id)
+            if error is not None:
+                raise error
             return
         if sub_id in self._deleted:
             raise Refusal(ControlCode.SUBSCRIPTION_NOT_FOUND, ControlCode.SUBSCRIPTION_NOT_FOUND.text)
         self._activating[sub_id] = []
-        outcome: Refusal | None = None
+        outcome: Exception | None = None
         try:
-            subscription = await prepare(self, request)
-            if self.closed:
-                self._tell_closed(subscription)
-                raise Refusal(ControlCode.SESSION_NOT_FOUND, ControlCode.SESSION_NOT_FOUND.text)
-            self.subscriptions[sub_id] = subscription
-            subscription.open()
-            if self.closed:
-                raise Refusal(ControlCode.SESSION_NOT_FOUND, ControlCode.SESSION_NOT_FOUND.text)
-        except Refusal as refusal:
-            outcome = refusal
+            await self._open(request)
+        except Exception as error:
+            outcome = error
             raise
         finally:
             for waiter in self._activating.pop(sub_id):
                 waiter.callback(outcome)
 
-    async def _activated(self, sub_id: int) -> Refusal | None:
-        waiter: Deferred[Refusal | None] = Deferred()
+    async def _open(self, request: Subscribe) -> None:
+        subscription = await prepare(self, request)
+        self.subscriptions[request.sub_id] = subscription
+        try:
+            subscription.open()
+        except Exception:
+            if not self.closed:
+                self._close(request.sub_id)
+            raise
+        if self.closed:
+            raise Refusal(ControlCode.SESSION_NOT_FOUND, ControlCode.SESSION_NOT_FOUND.text)
+
+    async def _activated(self, sub_id: int) -> Exception | None:
+        waiter: Deferred[Exception | None] = Deferred()
         self._activating[sub_id].append(waiter)
         return await waiter
 
@@ -246,13 +251,16 @@ class Session:
         """
         if sub_id in self._activating:
             await self._activated(sub_id)
+        self._close(sub_id)
+
+    def _close(self, sub_id: int) -> None:
         subscription = self.subscriptions.pop(sub_id, None)
         if subscription is None:
             raise Refusal(ControlCode.SUBSCRIPTION_NOT_FOUND, ControlCode.SUBSCRIPTION_NOT_FOUND.text)
         subscription.close()
         self._deleted.append(sub_id)
         self.notify(self.dialect.unsub(sub_id))
-        self._tell_closed(subscription)
+        self.tell_closed(subscription)
 
     def force_unsubscription(self, sub_id: int) -> Deferred[None]:
         """What the Metadata Adapter asks for (adapters-api.md 8); no matter if it is gone already."""
@@ -265,7 +273,8 @@ class Session:
 
         return Deferred.fromCoroutine(force())
 
-    def _tell_closed(self, subscription: Subscription) -> None:
+    def tell_closed(self, subscription: Subscription) -> None:
+        """Let the Metadata Adapter know, if it wants to."""
         if subscription.table is not None:
             self.tables.closed(subscription.table, subscription.statistics())
 
@@ -358,6 +367,7 @@ class Session:
             if timer is not None:
                 timer.cancel()
         self._messages.close()
+        self.tables.end()
         # A page that is loaded again finds its items still subscribed. The time that
         # the session was unbound counts.
         linger = self.settings.subscription_timeout_millis / 1000
@@ -365,7 +375,7 @@ class Session:
             linger -= self._wheel.now() - self._unbound_at
         for subscription in self.subscriptions.values():
             subscription.close(linger)
-            self._tell_closed(subscription)
+            self.tell_closed(subscription)
         self.subscriptions.clear()
         _log.info("session {session} of {user!r} closed: {why}", session=self.id, user=self.user, why=why)
         Deferred.fromCoroutine(self._notify_close())

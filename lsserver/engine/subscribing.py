@@ -55,12 +55,16 @@ async def prepare(session: Session, request: Subscribe) -> Subscription:
         raise _unexpected(session, error) from error
     if session.closed:
         raise refuse(ControlCode.SESSION_NOT_FOUND)
-    places = [Place(feed.item(name), grant) for name, grant in zip(items, grants, strict=True)]
-    if not all(place.item.may_be(request.mode.value) for place in places):
-        raise refuse(ControlCode.MODE_NOT_ALLOWED)
+    places = [Place(name, grant) for name, grant in zip(items, grants, strict=True)]
     subscription = Subscription(session, request, feed, tuple(fields), places)
+    if not subscription.possible:
+        raise refuse(ControlCode.MODE_NOT_ALLOWED)
     if session.wants_tables:
         await _notify(session, request, subscription, items)
+        if not subscription.possible:
+            # Somebody was faster and has fixed another mode.
+            session.tell_closed(subscription)
+            raise refuse(ControlCode.MODE_NOT_ALLOWED)
     return subscription
 
 
@@ -112,13 +116,15 @@ async def _notify(session: Session, request: Subscribe, subscription: Subscripti
         force_unsubscription=lambda: session.force_unsubscription(request.sub_id),
     )
     try:
-        await session.tables.opened(table)
+        opened = await session.tables.opened(table)
     except CreditsError as error:
         raise Refusal.of_credits(error) from error
     except NotificationError as error:
         raise refuse(ControlCode.INTERNAL_ERROR) from error
     except Exception as error:
         raise _unexpected(session, error) from error
+    if not opened:
+        raise refuse(ControlCode.SESSION_NOT_FOUND)
     subscription.table = table
 
 

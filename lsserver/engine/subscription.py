@@ -23,11 +23,18 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Place:
-    """One item of a subscription: the item, what the Metadata Adapter grants, and the slot."""
+    """
+    One item of a subscription.
 
-    item: Item
+    @ivar grant: what the Metadata Adapter grants.
+    @ivar item: from the moment when the subscription opens; before that it may
+        come and go with the interest of others.
+    """
+
+    name: str
     grant: ItemGrant
     slot: Slot = field(init=False)
+    item: Item = field(init=False)
 
 
 class Subscription:
@@ -64,7 +71,7 @@ class Subscription:
             hooks = Hooks(
                 metadata=self._feed.metadata,
                 user=session.user,
-                item=place.item.name,
+                item=place.name,
                 data_adapter=self._feed.adapter.name,
                 selector=request.selector,
                 customized=grant.customized,
@@ -104,6 +111,12 @@ class Subscription:
         """The highest of the items, updates/s (tlcp.md 6.4)."""
         return max(self._frequency(place.grant) for place in self.places)
 
+    @property
+    def possible(self) -> bool:
+        """Whether every item may be had in this mode, which depends on the others who have it."""
+        items = [self._feed.find(place.name) for place in self.places]
+        return all(item is None or item.may_be(self.mode.value) for item in items)
+
     def open(self) -> None:
         """Tell the client, and let the updates come."""
         self.active = True
@@ -121,6 +134,7 @@ class Subscription:
             if not self.active:
                 break
             self._attached += 1
+            place.item = self._feed.item(place.name)
             place.item.attach(place.slot, self.mode.value, self.fields, dialect.values, place.grant)
 
     def configured(self) -> None:
@@ -144,7 +158,8 @@ class Subscription:
 
     def statistics(self) -> list[SubscriptionStatistics]:
         """Of the whole life of the subscription, one for each item."""
-        return [
+        known = [
             SubscriptionStatistics(place.slot.realtime, place.slot.lost_total, place.slot.suppressed())
-            for place in self.places
+            for place in self.places[: self._attached]
         ]
+        return known + [SubscriptionStatistics(0, 0, 0)] * (len(self.places) - self._attached)

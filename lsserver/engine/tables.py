@@ -7,9 +7,9 @@ after every one of them.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredLock, succeed
 from twisted.logger import Logger
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from lsserver.adapters.calls import MetadataHandle
 
 _log = Logger(namespace="LightstreamerLogger.subscriptions")
+
+R = TypeVar("R")
 
 
 class TableNotifications:
@@ -33,34 +35,48 @@ class TableNotifications:
         self._session_id = session_id
         self._lock = DeferredLock() if sequential else None
         self._running = 0
+        self._ended = False
         self._idle: list[Deferred[None]] = []
 
-    async def opened(self, table: TableInfo) -> None:
-        """Ask the adapter; what it raises refuses the subscription."""
-        await self._run(lambda: self._metadata.notify_new_tables(self._user, self._session_id, [table]))
+    async def opened(self, table: TableInfo) -> bool:
+        """
+        Ask the adapter; what it raises refuses the subscription.
+
+        @return: False if the session ended meanwhile: the adapter knows of no table then.
+        """
+        return await self._run(lambda: self._open(table))
+
+    async def _open(self, table: TableInfo) -> bool:
+        if self._ended:
+            return False
+        await self._metadata.notify_new_tables(self._user, self._session_id, [table])
+        if self._ended:
+            # Told here and now, because the end of the session waits for this call only.
+            nothing = [SubscriptionStatistics(0, 0, 0) for _ in table.subscribed_items]
+            await self._close(final(table, nothing))
+            return False
+        return True
 
     def closed(self, table: TableInfo, statistics: list[SubscriptionStatistics]) -> None:
         """Tell the adapter; what it raises is only logged."""
-        final = replace(table, subscription_statistics=statistics, force_unsubscription=lambda: succeed(None))
-        Deferred.fromCoroutine(self._close(final))
+        Deferred.fromCoroutine(self._run(lambda: self._close(final(table, statistics))))
 
     async def _close(self, table: TableInfo) -> None:
         try:
-            await self._run(lambda: self._metadata.notify_tables_close(self._session_id, [table]))
+            await self._metadata.notify_tables_close(self._session_id, [table])
         except Exception:
             _log.failure("notify_tables_close failed for session {session}", session=self._session_id)
 
-    async def _run(self, call: Callable[[], Awaitable[Any]]) -> None:
+    async def _run(self, call: Callable[[], Coroutine[Any, Any, R]]) -> R:
         self._running += 1
         try:
             if self._lock is None:
-                await call()
-            else:
-                await self._lock.acquire()
-                try:
-                    await call()
-                finally:
-                    self._lock.release()
+                return await call()
+            await self._lock.acquire()
+            try:
+                return await call()
+            finally:
+                self._lock.release()
         finally:
             self._running -= 1
             if not self._running:
@@ -68,9 +84,18 @@ class TableNotifications:
                 for waiter in idle:
                     waiter.callback(None)
 
+    def end(self) -> None:
+        """The session is over: what is not open yet does not open any more."""
+        self._ended = True
+
     async def idle(self) -> None:
         """Wait until no call is on its way."""
         if self._running:
             waiter: Deferred[None] = Deferred()
             self._idle.append(waiter)
             await waiter
+
+
+def final(table: TableInfo, statistics: list[SubscriptionStatistics]) -> TableInfo:
+    """The table as it is shown when it is closed."""
+    return replace(table, subscription_statistics=statistics, force_unsubscription=lambda: succeed(None))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from lsserver.tlcp.versions import Version
@@ -17,7 +19,7 @@ class BindingCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.use()
 
-    def use(self, **settings: object) -> None:
+    def use(self, **settings: Any) -> None:
         self.world = World(**settings)
         self.client = self.world.client()
 
@@ -314,7 +316,7 @@ class ContentLength(BindingCase):
         self.client.subscribe(1, "RAW", "item1", "a", "")
         for number in range(100):
             self.event(f"{number:0>90}")
-        got = []
+        got: list[str] = []
         polls = 0
         while len(got) < 102:
             self.client.bind(f"{POLL}&LS_content_length=3000&LS_polling_millis=5&LS_reduce_head=true")
@@ -387,7 +389,7 @@ class Timers(BindingCase):
     def test_sync_is_independent_of_data(self) -> None:
         self.client.create("LS_keepalive_millis=30000")
         self.client.subscribe(1, "MERGE", "item1", "a", "")
-        got = []
+        got: list[str] = []
         for number in range(45):
             self.world.advance(1)
             self.event(str(number))

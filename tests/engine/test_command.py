@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine.world import FakeClient, World
@@ -17,7 +19,7 @@ class CommandCase(SynchronousTestCase):
         self.world = World(max_buffer_size=4)
         self.client = self.world.session()
 
-    def event(self, key: str | None, command: str | None, snapshot: bool = False, **fields: str | None) -> None:
+    def event(self, key: str | None, command: str | None, snapshot: bool = False, **fields: Any) -> None:
         event: dict[str, str | bytes | None] = {**fields}
         if key is not None:
             event["key"] = key
@@ -53,7 +55,7 @@ class Snapshots(CommandCase):
         lines = self.client.read()
         for event in ("k1 UPDATE 11", "k1 UPDATE 12", "k2 DELETE", "k3 ADD"):
             key, command, *qty = event.split()
-            self.event(key, command, **({"qty": qty[0]} if qty else {}))
+            self.event(key, command, False, **{"qty": value for value in qty})
             lines += self.client.read()
         self.assertEqual(
             lines,
@@ -214,7 +216,7 @@ class Buffer(CommandCase):
         self.client.stall()
         for event in events:
             key, command, *qty = event.split()
-            self.event(key, command, **({"qty": qty[0]} if qty else {}))
+            self.event(key, command, False, **{"qty": value for value in qty})
             self.assertEqual(self.client.read(), [])
         self.client.resume()
         return self.client.read()

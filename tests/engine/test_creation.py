@@ -15,6 +15,7 @@ from lsserver.adapters.errors import (
     NotificationError,
     ResourceUnavailableError,
 )
+from lsserver.engine.binding import Binding
 from lsserver.engine.stream import Stream
 from lsserver.tlcp.versions import Version
 from tests.engine.world import FakeClient, FakeSet, World
@@ -239,7 +240,11 @@ class Refusals(CreationCase):
         self.assertEqual(self.closed(), self.announced())
 
     def test_faults_of_the_server_after_the_head(self) -> None:
-        self.patch(Stream, "bind", lambda stream, binding, *_: setattr(stream, "binding", binding) or 1 / 0)
+        def bind(stream: Stream, binding: Binding, *_: Any) -> None:
+            stream.binding = binding
+            raise ZeroDivisionError
+
+        self.patch(Stream, "bind", bind)
         client = self.world.client().create()
         self.assertEqual((client.connection.state, client.lines()), ("aborted", []))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
@@ -456,7 +461,11 @@ class Termination(CreationCase):
         self.assertEqual(self.closed(), self.announced())
 
     def test_while_it_is_completed(self) -> None:
-        self.answer("get_session_time_to_live", lambda user, session_id: self.terminate(session_id) or 0)
+        def time_to_live(user: str, session_id: str) -> float:
+            self.terminate(session_id)
+            return 0
+
+        self.answer("get_session_time_to_live", time_to_live)
         self.assertEqual(self.refused(), "CONERR,32,Session closed by the server")
         self.assertEqual(len(self.closed()), 1)
 

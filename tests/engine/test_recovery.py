@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from lsserver.engine.recovery import RecoveryLog
@@ -17,7 +19,7 @@ class Recovery(SynchronousTestCase):
     def setUp(self) -> None:
         self.use()
 
-    def use(self, **settings: object) -> None:
+    def use(self, **settings: Any) -> None:
         self.world = World(**settings)
         self.client = self.world.session()
         self.client.subscribe(1, "RAW", "item1", "a", "")
@@ -194,7 +196,8 @@ class Recovery(SynchronousTestCase):
         self.client.read()
         self.client.lose()
         self.client.websocket = False
-        count, got = 4, []
+        count = 4
+        got: list[str] = []
         while len(got) < 100:
             lines = self.recover(count, f"{POLL}&LS_content_length=3000&LS_reduce_head=true")
             self.assertLessEqual(len(self.client.connection.data), 3000)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -26,6 +26,7 @@ from zope.interface import implementer
 from lsserver.adapters.grants import ItemGrant
 from lsserver.engine.client import Client
 from lsserver.engine.connection import IStreamConnection
+from lsserver.engine.dialect import IDialect
 from lsserver.engine.kernel import Kernel
 from lsserver.engine.session import Session
 from lsserver.engine.settings import EngineSettings
@@ -225,7 +226,7 @@ class FakeClient:
     def __init__(self, world: World, version: Version, websocket: bool) -> None:
         self.world = world
         self.websocket = websocket
-        self.client = Client(dialect=dialect_for(version), remote_ip="127.0.0.1", show_ip=False)
+        self.client = Client(dialect=cast(IDialect, dialect_for(version)), remote_ip="127.0.0.1", show_ip=False)
         self.session: Session | None = None
         self.creation: Deferred[Session | None] | None = None
         self.connection = FakeConnection(websocket)
