@@ -41,8 +41,9 @@ class ItemGrant:
 
 
 class ItemQuestions(Protocol):
-    """The adapter's methods, each taking the Data Adapter's name last."""
+    """The adapter's methods, those about one item taking the Data Adapter's name last."""
 
+    prepare_items: Callable[..., Any]
     mode_may_be_allowed: Callable[..., Any]
     ismode_allowed: Callable[..., Any]
     isselector_allowed: Callable[..., Any]
@@ -95,6 +96,7 @@ def questions(
     @raise SelectorError: an item may not be had with this selector.
     @raise UnfilteredError: an item may not be had unfiltered.
     """
+    yield adapter.prepare_items, (user, list(items))
     merge_or_distinct = mode in (Mode.MERGE, Mode.DISTINCT)
     for item in items:
         possible = yield adapter.mode_may_be_allowed, (item, adapter_mode, data_adapter)

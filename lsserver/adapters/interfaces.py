@@ -126,8 +126,8 @@ class IMetadataProvider(Interface):
     """
     Knows users, sessions, item groups, field schemas and limits (3, 4, 5).
 
-    C{set_listener}, C{notify_user_with_principal}, C{get_session_time_to_live}
-    and the methods about selectors and customizing may be missing; the defaults
+    C{set_listener}, C{notify_user_with_principal}, C{get_session_time_to_live},
+    C{prepare_items} and the methods about selectors and customizing may be missing; the defaults
     of L{lsserver.adapters.providers.MetadataProvider} then hold.
     """
 
@@ -201,6 +201,14 @@ class IMetadataProvider(Interface):
         @raise SchemaError: the schema is not known.
         """
 
+    def prepare_items(user: str | None, items: Sequence[str]) -> MaybeAsync[None]:
+        """
+        The items of a subscription, before the methods below are asked about each
+        of them: an adapter that has to ask elsewhere may do it for all at once.
+
+        @raise Exception: anything: the subscription is refused.
+        """
+
     def ismode_allowed(user: str | None, item: str, mode: Mode) -> MaybeAsync[bool]:
         """Whether this user may subscribe the item in this mode."""
 
@@ -268,6 +276,7 @@ OPTIONAL_METADATA_METHODS = frozenset(
         "set_listener",
         "notify_user_with_principal",
         "get_session_time_to_live",
+        "prepare_items",
         "isselector_allowed",
         "isselected",
         "enable_update_customization",

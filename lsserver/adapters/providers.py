@@ -5,7 +5,7 @@ Base classes for adapters: the defaults of the official convenience classes
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -83,6 +83,10 @@ class MetadataProvider:
     def get_schema(self, user: str | None, session_id: str, group: str, schema: str) -> MaybeAsync[list[str]]:
         """The names in C{schema}, which are separated by spaces."""
         return [name for name in schema.split(" ") if name]
+
+    def prepare_items(self, user: str | None, items: Sequence[str]) -> MaybeAsync[None]:
+        """Nothing to prepare."""
+        return None
 
     def ismode_allowed(self, user: str | None, item: str, mode: Mode) -> MaybeAsync[bool]:
         """Yes."""

@@ -61,6 +61,13 @@ class GrantTests(SetCase):
         self.assertEqual(adapter.told[0], ("mode_may_be_allowed", "a", "DISTINCT"))
         self.assertEqual(adapter.told[1], ("ismode_allowed", "u", "a", "DISTINCT"))
 
+    def test_all_items_are_announced_first(self) -> None:
+        adapter = self.limits(prepare_items=lambda user, items: items.clear())
+        self.assertEqual(len(self.now(self.ask(adapter, items=("a", "b")))), 2)
+        self.assertEqual(adapter.told[0][:2], ("prepare_items", "u"))
+        self.error(self.ask(Answers(prepare_items=KeyError("a"))), KeyError)
+        self.flushLoggedErrors(KeyError)
+
     def test_one_item_refuses_all(self) -> None:
         self.error(self.ask(Answers(mode_may_be_allowed=lambda item, mode: item == "a"), items=("a", "b")), ModeError)
         self.error(self.ask(Answers(ismode_allowed=lambda u, item, mode: item == "a"), items=("a", "b")), ModeError)
