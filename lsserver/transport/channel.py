@@ -23,6 +23,7 @@ from zope.interface import implementer
 
 from lsserver.transport.direct import tcp_below, tune
 from lsserver.transport.settings import TransportSettings
+from lsserver.transport.tls import is_modern
 
 LINGER = 16
 """
@@ -161,6 +162,9 @@ class Channel(http.HTTPChannel):
 
     def handshakeCompleted(self) -> None:
         """The TLS handshake is over: from now on it is the request that must come in time."""
+        if not is_modern(self.transport.getHandle()):
+            self.transport.abortConnection()
+            return
         self.setTimeout(self.timeOut)
 
     # In time. The timer of the base class starts again with every byte, so that a

@@ -36,6 +36,9 @@ TYPES = {
 }
 """The tables of the system differ from machine to machine; browsers refuse scripts of a wrong type."""
 
+AT_ONCE = 262_144
+"""Files up to this size, in bytes, are sent in one piece."""
+
 POLICY = "; ".join(
     (
         "default-src 'self'",
@@ -122,7 +125,6 @@ def _parts(path: list[bytes]) -> list[str] | None:
 
 
 def _send(path: Path, request: Request) -> None:
-    file = _File(str(path))
     state = path.stat()
     # Browsers keep pages but ask each time, so that a new version is seen at once.
     request.setHeader(b"Cache-Control", b"no-cache")
@@ -132,18 +134,21 @@ def _send(path: Path, request: Request) -> None:
     if request.header("if-none-match") is not None:
         # An entity tag that differs decides; the date is too coarse to be asked as well.
         request.requestHeaders.removeHeader(b"if-modified-since")
-    body = file.render(request)
-    if body is not NOT_DONE_YET:
-        # A HEAD, or not modified.
-        request.write(b"")
+    if request.setLastModified(state.st_mtime) is http.CACHED:
         request.finish()
+    elif state.st_size <= AT_ONCE and request.header("range") is None:
+        request.setHeader(b"Accept-Ranges", b"bytes")
+        request.setHeader(b"Content-Type", type_of(path).encode())
+        request.respond(path.read_bytes())
+    else:
+        file = static.File(str(path))
+        file.type, file.encoding = type_of(path), None
+        if file.render(request) is not NOT_DONE_YET:
+            # A HEAD: the headers are set.
+            request.write(b"")
+            request.finish()
 
 
-class _File(static.File):
-    """Sends a file, or a range of it."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
-        suffix = Path(path).suffix.lower()
-        self.type = TYPES.get(suffix) or mimetypes.guess_type(path)[0] or "application/octet-stream"
-        self.encoding = None
+def type_of(path: Path) -> str:
+    """The content type of a file."""
+    return TYPES.get(path.suffix.lower()) or mimetypes.guess_type(path)[0] or "application/octet-stream"
