@@ -20,9 +20,10 @@ class Bandwidth:
     """
     @ivar requested: what the client asked for, kbit/s.
     @ivar allowed: what the Metadata Adapter allows, kbit/s.
+    @ivar limited: there is a limit at all.
     """
 
-    __slots__ = ("_bytes_per_second", "_rest", "_since", "allowed", "requested")
+    __slots__ = ("_bytes_per_second", "_rest", "_since", "allowed", "limited", "requested")
 
     def __init__(self, requested: float, allowed: float) -> None:
         self.requested = requested
@@ -37,11 +38,6 @@ class Bandwidth:
         """kbit/s, the smaller of the two."""
         return min(self.requested, self.allowed)
 
-    @property
-    def limited(self) -> bool:
-        """True if there is a limit at all."""
-        return self._bytes_per_second != math.inf
-
     def request(self, kbps: float) -> None:
         """The client changes its mind."""
         self.requested = kbps
@@ -49,6 +45,7 @@ class Bandwidth:
 
     def _apply(self) -> None:
         self._bytes_per_second = self.effective * 1000 / 8
+        self.limited = self._bytes_per_second != math.inf
         self._rest = min(self._rest, self._burst)
 
     @property
