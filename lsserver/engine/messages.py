@@ -102,7 +102,7 @@ class Sequence:
             return
         if number in self._waiting:
             return
-        if len(self._waiting) >= self._messages.max_pending:
+        if len(self._waiting) >= self._messages.max_pending and number != self._expected:
             raise too_many()
         self._waiting[number] = message
         if number > self._expected:

@@ -55,7 +55,7 @@ class Snapshots(CommandCase):
         lines = self.client.read()
         for event in ("k1 UPDATE 11", "k1 UPDATE 12", "k2 DELETE", "k3 ADD"):
             key, command, *qty = event.split()
-            self.event(key, command, False, **{"qty": value for value in qty})
+            self.event(key, command, False, **dict(zip(["qty"], qty, strict=False)))
             lines += self.client.read()
         self.assertEqual(
             lines,
@@ -216,7 +216,7 @@ class Buffer(CommandCase):
         self.client.stall()
         for event in events:
             key, command, *qty = event.split()
-            self.event(key, command, False, **{"qty": value for value in qty})
+            self.event(key, command, False, **dict(zip(["qty"], qty, strict=False)))
             self.assertEqual(self.client.read(), [])
         self.client.resume()
         return self.client.read()
