@@ -20,13 +20,14 @@ SECONDS = 20
 
 class Refused(Exception):
     """
-    @ivar code: of C{CONERR}, C{REQERR} or C{MSGFAIL}.
+    @ivar tag: C{CONERR}, C{REQERR}, C{ERROR} or C{MSGFAIL}.
     """
 
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(code, text)
-        self.code = code
-        self.text = text
+    def __init__(self, tag: str, code: str, text: str) -> None:
+        super().__init__(tag, code, text)
+        self.tag = tag
+        self.code = int(code)
+        self.text = unquote(text)
 
 
 class Session(Protocol):
@@ -58,7 +59,7 @@ class Session(Protocol):
         answer = await session.seen("CON(OK|ERR),([^,]*)(?:,(.*))?")
         if answer[1] == "ERR":
             await session.close()
-            raise Refused(int(answer[2]), unquote(answer[3]))
+            raise Refused("CONERR", answer[2], answer[3])
         session.id = answer[2]
         return session
 
@@ -85,23 +86,23 @@ class Session(Protocol):
         await self._request("msg", message=text, msg_prog=number)
         outcome = await self.seen(rf"MSG(DONE|FAIL),\*,{number},([^,]*)(?:,(.*))?")
         if outcome[1] == "FAIL":
-            raise Refused(int(outcome[2]), unquote(outcome[3]))
+            raise Refused("MSGFAIL", outcome[2], outcome[3])
         return unquote(outcome[2])
 
     async def _request(self, name: str, **parameters: str | int) -> None:
         response = await _post(self.url, name, session=self.id, reqId="1", **parameters)
         line = (await readBody(response)).decode().strip()
-        answer = re.fullmatch("(REQOK,1|REQERR,1,([^,]*),(.*)|ERROR,([^,]*),(.*))", line)
-        assert answer is not None, line
-        if not line.startswith("REQOK"):
-            raise Refused(int(answer[2] or answer[4]), unquote(answer[3] or answer[5]))
+        if line != "REQOK,1":
+            answer = re.fullmatch("(REQERR|ERROR)(?:,1)?,(-?[0-9]+),(.*)", line)
+            assert answer is not None, line
+            raise Refused(*answer.groups())
 
     def seen(self, pattern: str, after: int = 0) -> Deferred[re.Match[str]]:
         """Fires with the first line that matches as a whole, of those from number C{after} on."""
         found: Deferred[re.Match[str]] = Deferred()
         self._waiting.append((re.compile(pattern), after, found))
         self._look()
-        return found.addTimeout(SECONDS, reactor, lambda *_: self._missing(pattern))  # type: ignore[arg-type]
+        return found.addTimeout(SECONDS, reactor, lambda *_: self._missing(pattern))
 
     async def values(self, after: int = 0, subscription: int = 1, item: int = 1) -> list[str]:
         """The fields of an update, as they stand in the line."""

@@ -110,7 +110,9 @@ def _with_methods(source: str, cls: str, methods: str) -> str:
     """A module with methods of one class replaced or added."""
     for new in ast.parse(textwrap.dedent(methods)).body:
         assert isinstance(new, ast.FunctionDef | ast.AsyncFunctionDef)
-        code = textwrap.indent("\n".join(textwrap.dedent(methods).splitlines()[new.lineno - 1 : new.end_lineno]), "    ")
+        code = textwrap.indent(
+            "\n".join(textwrap.dedent(methods).splitlines()[new.lineno - 1 : new.end_lineno]), "    "
+        )
         lines = source.splitlines()
         found = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == cls]
         assert found, f"there is no class {cls}"

@@ -48,7 +48,9 @@ class InstallTests(GettingStarted):
         venv = self.folder / ".venv" / "bin"
         self.assertTrue((venv / "twistd").is_file(), output)
         server = self.serve(program=str(venv / "twistd"), env={"PYTHONPATH": ""})
-        (expected,) = (step for step in PAGE["1. Install and start"] if isinstance(step, Snippet) and step.language == "text")
+        (expected,) = (
+            step for step in PAGE["1. Install and start"] if isinstance(step, Snippet) and step.language == "text"
+        )
         url = await server.url()
         self.assertIn(expected.text.strip().replace("http://localhost:8080/", url), server.text)
 
@@ -70,9 +72,9 @@ class DataTests(GettingStarted):
             self.assertEqual(second, humidity)
             self.assertRegex(time, r"\d\d:\d\d:\d\d")
         await session.values(after=len(session.lines))
-        for number, (item, mode) in enumerate((("bed4", "MERGE"), ("bed1", "DISTINCT")), 2):
+        for number, (name, mode) in enumerate((("bed4", "MERGE"), ("bed1", "DISTINCT")), 2):
             with self.assertRaises(Refused) as refused:
-                await session.subscribe(number, item, FIELDS, mode, data_adapter="SENSORS")
+                await session.subscribe(number, name, FIELDS, mode, data_adapter="SENSORS")
             self.assertEqual(refused.exception.code, 24)
 
     async def test_the_page_shows_it(self) -> None:
