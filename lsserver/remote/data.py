@@ -1,0 +1,291 @@
+"""
+The proxy Data Adapter (remote-adapters.md 9, 10, 11, 16).
+
+One operation of an item is on its way at a time: the server waits for the end of
+C{subscribe} before it calls C{unsubscribe}, so what remotes do with operations
+that overtake each other never matters.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from lsserver.adapters.errors import DataError, DataProviderError, FailureError
+from lsserver.adapters.interfaces import IDataProvider, IItemEventListener
+from lsserver.remote import notifications, requests
+from lsserver.remote.codec import CodecError, decode_form, decode_smart
+from lsserver.remote.counterpart import Counterpart, RemoteAwayError
+from lsserver.remote.notifications import KEEPALIVE
+from lsserver.remote.pending import RequestTimeoutError
+from lsserver.remote.proxy import Proxy
+from lsserver.remote.replies import RemoteDataError
+from lsserver.remote.settings import EventsRecovery
+
+CONNECTING, CONNECTED, RECONNECTING = "connecting", "connected", "reconnecting"
+"""What the field C{status} of the status item says."""
+
+_log = Logger("lsserver.remote")
+
+
+class RemoteItem:
+    """
+    An item that the server wants.
+
+    @ivar sub_id: id of the C{SUB} that its events refer to; C{None} while there is
+        nothing to unsubscribe.
+    @ivar raw: the item's name as the remote writes it.
+    @ivar pending: the C{SUB} has no answer yet.
+    @ivar no_snapshot: snapshot events come too late and are dropped.
+    """
+
+    __slots__ = ("name", "no_snapshot", "pending", "raw", "sub_id", "waiting")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.sub_id: str | None = None
+        self.raw: str | None = None
+        self.pending = False
+        self.no_snapshot = False
+        self.waiting: list[Deferred[None]] = []
+
+    def settled(self) -> Deferred[None]:
+        """Fires when no C{SUB} is on its way."""
+        if not self.pending:
+            return succeed(None)
+        waiter: Deferred[None] = Deferred()
+        self.waiting.append(waiter)
+        return waiter
+
+    def settle(self) -> None:
+        """The C{SUB} has been answered."""
+        self.pending = False
+        waiting, self.waiting = self.waiting, []
+        for waiter in waiting:
+            waiter.callback(None)
+
+
+@implementer(IDataProvider)
+class RemoteDataProvider(Proxy):
+    """
+    @ivar items: what the server wants, by name, without the status item.
+    """
+
+    init_method = "DPI"
+    error_class = DataProviderError
+    _listener: IItemEventListener
+
+    def __init__(self, robust: bool = True) -> None:
+        super().__init__(robust)
+        self.items: dict[str, RemoteItem] = {}
+        self._by_id: dict[str, RemoteItem] = {}
+        self._status = CONNECTING
+        self._status_wanted = False
+
+    # The contract of Data Adapters
+
+    def issnapshot_available(self, item_name: str) -> bool:
+        """Only the remote knows, and says so with an immediate end of snapshot (10)."""
+        return True
+
+    def subscribe(self, item_name: str) -> Deferred[None]:
+        """
+        Ask the remote, or remember the item for the next one.
+
+        @raise SubscribeError: the remote has refused.
+        @raise FailureError: it cannot go on, and this proxy is a plain one.
+        """
+        if item_name == self.settings.status_item:
+            self._status_wanted = True
+            self._listener.update(item_name, {"status": self._status}, True)
+            return succeed(None)
+        item = self.items[item_name] = RemoteItem(item_name)
+        if self.remote is None:
+            self._no_remote(item)
+            return succeed(None)
+        return Deferred.fromCoroutine(self._subscribe(self.remote, item))
+
+    def unsubscribe(self, item_name: str) -> Deferred[None]:
+        """
+        Ask the remote, once it has answered what it was asked before.
+
+        @raise SubscribeError: it did not go well.
+        """
+        if item_name == self.settings.status_item:
+            self._status_wanted = False
+            return succeed(None)
+        item = self.items.pop(item_name, None)
+        if item is None:
+            return succeed(None)
+        self._ignore_events(item)
+        return item.settled().addCallback(lambda _: Deferred.fromCoroutine(self._unsubscribe(item)))
+
+    # Subscriptions
+
+    def _no_remote(self, item: RemoteItem) -> None:
+        """Clients must not wait for a snapshot that does not come."""
+        if not self.robust:
+            raise RemoteDataError(f"{self.label}: the remote is away")
+        item.no_snapshot = self.settings.events_recovery is EventsRecovery.LEAVE_HOLE
+        self._listener.end_of_snapshot(item.name)
+
+    async def _subscribe(self, remote: Counterpart, item: RemoteItem) -> None:
+        sub_id = remote.new_id()
+        item.sub_id = sub_id
+        item.raw = None
+        item.pending = True
+        # Events may come before the answer.
+        self._by_id[sub_id] = item
+        try:
+            (await remote.ask("SUB", [requests.strings(item.name)], sub_id)).void()
+        except RequestTimeoutError as error:
+            # It may still succeed, and its events are welcome then.
+            _log.error("{error}; item {item}", error=error, item=item.name)
+            self._end_snapshot(item)
+        except RemoteAwayError as error:
+            self._end_snapshot(item)
+            if not self.robust:
+                raise RemoteDataError(str(error)) from None
+        except FailureError as error:
+            self._end_snapshot(item)
+            self.adapter_failed(remote, str(error))
+            if not self.robust:
+                raise
+        except (DataError, CodecError) as error:
+            self._end_snapshot(item)
+            self._ignore_events(item)
+            # Remotes count this as a subscription all the same.
+            Deferred.fromCoroutine(self._unsubscribe(item)).addErrback(self._log_failed, item)
+            if isinstance(error, CodecError):
+                raise RemoteDataError(f"SUB: {error}") from None
+            raise
+        finally:
+            item.settle()
+
+    async def _unsubscribe(self, item: RemoteItem) -> None:
+        sub_id, item.sub_id = item.sub_id, None
+        remote = self.remote
+        if remote is None or sub_id is None:
+            # An item that this remote was never asked for gets no answer from some.
+            return
+        try:
+            (await remote.ask("USB", [requests.strings(item.name)])).void()
+        except RemoteAwayError:
+            # Its subscriptions are gone with it.
+            return
+        except FailureError as error:
+            self.adapter_failed(remote, str(error))
+            raise
+        except CodecError as error:
+            raise RemoteDataError(f"USB: {error}") from None
+
+    def _log_failed(self, failure: Failure, item: RemoteItem) -> None:
+        """For what nobody waits for."""
+        _log.error("{label}: item {item}: {error}", label=self.label, item=item.name, error=failure.getErrorMessage())
+
+    def _end_snapshot(self, item: RemoteItem) -> None:
+        """None will come, and clients must not wait for it."""
+        if self.items.get(item.name) is item:
+            self._listener.end_of_snapshot(item.name)
+
+    def _ignore_events(self, item: RemoteItem) -> None:
+        if item.sub_id is not None:
+            self._by_id.pop(item.sub_id, None)
+
+    # The remote comes and goes
+
+    def available(self, counterpart: Counterpart) -> None:
+        """Everything wanted is subscribed anew, at once."""
+        for item in list(self.items.values()):
+            item.no_snapshot = self.settings.events_recovery is EventsRecovery.LEAVE_HOLE
+            Deferred.fromCoroutine(self._subscribe(counterpart, item)).addErrback(self._log_failed, item)
+        self._tell_status(CONNECTED)
+
+    def unavailable(self) -> None:
+        """Items stay subscribed and silent."""
+        self._by_id.clear()
+        for item in list(self.items.values()):
+            item.sub_id = None
+            if self.settings.events_recovery is EventsRecovery.ENFORCE_SNAPSHOT:
+                self._listener.clear_snapshot(item.name)
+            else:
+                self._listener.end_of_snapshot(item.name)
+        self._tell_status(RECONNECTING)
+
+    def _tell_status(self, status: str) -> None:
+        self._status = status
+        if self._status_wanted and self.settings.status_item is not None:
+            self._listener.update(self.settings.status_item, {"status": status})
+
+    # Lines
+
+    def lines_received(self, counterpart: Counterpart, lines: list[str]) -> None:
+        """Events are the bulk of them; each costs as little as it can."""
+        smart = counterpart.dialect.smart
+        by_id = self._by_id
+        decode_update = notifications.update
+        deliver = self._listener.update
+        for line in lines:
+            tokens = line.split("|")
+            if len(tokens) > 7 and tokens[1] == "UD3":
+                item = by_id.get(tokens[5])
+                if item is None or tokens[3] != item.raw or tokens[7] not in ("0", "1"):
+                    item = self._item_of(counterpart, line, tokens)
+                    if item is None:
+                        continue
+                snapshot = tokens[7] == "1"
+                if snapshot and item.no_snapshot:
+                    continue
+                try:
+                    deliver(item.name, decode_update(line, tokens, smart), snapshot)
+                except ValueError as wrong:
+                    counterpart.stray(line, str(wrong))
+            elif line != KEEPALIVE:
+                self._rare_line(counterpart, line, tokens)
+                by_id = self._by_id
+
+    def _item_of(self, counterpart: Counterpart, line: str, tokens: list[str]) -> RemoteItem | None:
+        """The item of an event, C{None} if the event is of no subscription that lasts."""
+        decode = decode_smart if counterpart.dialect.smart else decode_form
+        try:
+            name, sub_id = notifications.event_head(tokens, decode)
+            if tokens[1] == "UD3":
+                notifications.snapshot_flag(tokens)
+        except CodecError as wrong:
+            counterpart.stray(line, str(wrong))
+            return None
+        item = self._by_id.get(sub_id)
+        if item is None or item.name != name:
+            _log.debug("{label}: an event of {item} is too late", label=self.label, item=name)
+            return None
+        item.raw = tokens[3]
+        return item
+
+    def _rare_line(self, counterpart: Counterpart, line: str, tokens: list[str]) -> None:
+        method = tokens[1] if len(tokens) > 1 else ""
+        if method in notifications.EVENT_METHODS:
+            item = self._item_of(counterpart, line, tokens)
+            if item is not None:
+                self._event(counterpart, line, tokens, item)
+        elif method == "FAL":
+            text = notifications.failure_text(tokens, counterpart.dialect.decode)
+            self.adapter_failed(counterpart, text)
+        else:
+            self.other_line(counterpart, line, tokens)
+
+    def _event(self, counterpart: Counterpart, line: str, tokens: list[str], item: RemoteItem) -> None:
+        if tokens[1] == "EOS":
+            self._listener.end_of_snapshot(item.name)
+        elif tokens[1] == "CLS":
+            self._listener.clear_snapshot(item.name)
+        elif tokens[1] == "DFD":
+            try:
+                orders = notifications.diff_orders(tokens, counterpart.dialect.decode)
+            except CodecError as wrong:
+                counterpart.stray(line, str(wrong))
+            else:
+                self._listener.declare_field_diff_order(item.name, orders)
+        else:
+            counterpart.stray(line, "it is not complete")

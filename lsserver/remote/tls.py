@@ -1,0 +1,155 @@
+"""
+TLS on the ports of proxies, and towards remotes that listen (remote-adapters.md 17).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.internet.ssl import (
+    Certificate,
+    CertificateOptions,
+    KeyPair,
+    PrivateCertificate,
+    optionsForClientTLS,
+    platformTrust,
+    trustRootFromCertificates,
+)
+from zope.interface import implementer
+
+from lsserver.remote import stores
+from lsserver.remote.settings import ParameterError, TlsSettings
+from lsserver.remote.stores import Identity, StoreError
+
+_PROTOCOLS = {"TLSv1.2": SSL.OP_NO_TLSv1_2, "TLSv1.3": SSL.OP_NO_TLSv1_3}
+_TLS13_SUITE = "TLS_"
+
+
+def context(settings: TlsSettings, remote_host: str | None) -> Any:
+    """
+    What makes connections secure: for a port a context factory, else a client
+    connection creator.
+
+    @param remote_host: the server is the client of this host; C{None} = it listens.
+    @raise ParameterError: names the file or the parameter that is not usable.
+    """
+    try:
+        identity = None if settings.keystore is None else stores.identity(settings.keystore)
+        trusted = None if settings.truststore is None else stores.certificates(settings.truststore)
+        if remote_host is not None:
+            return _client(remote_host, identity, trusted, settings.skip_hostname_check)
+        options = _PortOptions(settings, identity, trusted)
+        options.getContext()
+        return options
+    except StoreError as error:
+        raise ParameterError(str(error)) from None
+    except (SSL.Error, ValueError) as error:
+        raise ParameterError(f"tls: the certificate, its key and the ciphers do not work together: {error}") from None
+
+
+def _client(host: str, identity: Identity | None, trusted: list[Any] | None, unchecked: bool) -> Any:
+    root = platformTrust() if trusted is None else trustRootFromCertificates([Certificate(one) for one in trusted])
+    if unchecked:
+        return _AnyName(
+            CertificateOptions(
+                trustRoot=root,
+                privateKey=None if identity is None else identity.key,
+                certificate=None if identity is None else identity.certificate,
+            )
+        )
+    own = None
+    if identity is not None:
+        own = PrivateCertificate.fromCertificateAndKeyPair(Certificate(identity.certificate), KeyPair(identity.key))
+    return optionsForClientTLS(host, trustRoot=root, clientCertificate=own)
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class _AnyName:
+    """Checks who signed the certificate, but not for which host."""
+
+    def __init__(self, options: CertificateOptions) -> None:
+        self._context = options.getContext()
+
+    def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
+        """The connection of one protocol."""
+        return SSL.Connection(self._context, None)
+
+
+class _PortOptions(CertificateOptions):
+    """The server's end."""
+
+    def __init__(self, settings: TlsSettings, identity: Identity | None, trusted: list[Any] | None) -> None:
+        super().__init__(
+            privateKey=None if identity is None else identity.key,
+            certificate=None if identity is None else identity.certificate,
+            extraCertChain=[] if identity is None else list(identity.chain),
+        )
+        self._settings = settings
+        self._trusted = trusted
+
+    def _makeContext(self, skipCiphers: bool = False) -> Any:
+        made = super()._makeContext(skipCiphers)
+        settings = self._settings
+        if self._trusted is not None:
+            store: Any = made.get_cert_store()
+            for certificate in self._trusted:
+                store.add_cert(certificate)
+        if settings.force_client_auth:
+            made.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *checked: bool(checked[4]))
+        if settings.enforce_server_cipher_order:
+            made.set_options(SSL.OP_CIPHER_SERVER_PREFERENCE)
+        _limit_protocols(made, settings)
+        _limit_ciphers(made, settings)
+        return made
+
+
+def _limit_protocols(made: Any, settings: TlsSettings) -> None:
+    left = set(_PROTOCOLS)
+    if settings.allow_protocols:
+        left &= set(settings.allow_protocols)
+    for pattern in settings.remove_protocols:
+        left = {name for name in left if not _matches(pattern, name)}
+    if not left:
+        raise ParameterError(f"tls: no protocol is left; there are {', '.join(_PROTOCOLS)}")
+    for name, option in _PROTOCOLS.items():
+        if name not in left:
+            made.set_options(option)
+
+
+def _limit_ciphers(made: Any, settings: TlsSettings) -> None:
+    """Names are those of OpenSSL or of the IANA, which differ for TLS 1.2."""
+    if settings.allow_cipher_suites:
+        chosen = [name for name in settings.allow_cipher_suites if not name.startswith(_TLS13_SUITE)]
+        chosen13 = [name for name in settings.allow_cipher_suites if name.startswith(_TLS13_SUITE)]
+        if chosen:
+            made.set_cipher_list(":".join(chosen).encode())
+        if chosen13:
+            made.set_tls13_ciphersuites(":".join(chosen13).encode())
+        if not chosen:
+            made.set_options(SSL.OP_NO_TLSv1_2)
+        if not chosen13:
+            made.set_options(SSL.OP_NO_TLSv1_3)
+    elif settings.remove_cipher_suites:
+        names = SSL.Connection(made, None).get_cipher_list()
+        left = [name for name in names if not any(_matches(one, name) for one in settings.remove_cipher_suites)]
+        older = [name for name in left if not name.startswith(_TLS13_SUITE)]
+        newer = [name for name in left if name.startswith(_TLS13_SUITE)]
+        if not left:
+            raise ParameterError("tls.remove_cipher_suites leaves no cipher suite")
+        made.set_cipher_list(":".join(older or newer).encode())
+        if not older:
+            made.set_options(SSL.OP_NO_TLSv1_2)
+        if newer:
+            made.set_tls13_ciphersuites(":".join(newer).encode())
+        else:
+            made.set_options(SSL.OP_NO_TLSv1_3)
+
+
+def _matches(pattern: str, name: str) -> bool:
+    try:
+        return re.search(pattern, name) is not None
+    except re.error as error:
+        raise ParameterError(f"tls: {pattern!r} is no regular expression: {error}") from None
