@@ -17,6 +17,7 @@ from lsserver.adapters.adapter_set import AdapterSet
 from lsserver.adapters.errors import LoadError
 from lsserver.config import Configuration
 from lsserver.reading import ConfigError
+from lsserver.remote import sets as remote
 
 log = Logger(namespace="LightstreamerLogger.init")
 
@@ -44,10 +45,20 @@ def load(configuration: Configuration, reactor: Any) -> list[AdapterSet]:
     def folder(path: Path) -> Callable[[], list[AdapterSet]]:
         variables = loader.environment() if general.enable_expansion_for_adapters_config else None
         shared = general.shared_dir
-        return lambda: loader.scan(path, variables=variables, shared=shared, calls=configuration.calls, reactor=reactor)
+        return lambda: loader.scan(
+            path,
+            variables=variables,
+            shared=shared,
+            built_in=remote.BUILT_IN,
+            calls=configuration.calls,
+            reactor=reactor,
+        )
 
     def line(text: str) -> Callable[[], list[AdapterSet]]:
         return lambda: [loader.from_option(text, calls=configuration.calls, reactor=reactor)]
+
+    def remotes(text: str) -> Callable[[], list[AdapterSet]]:
+        return lambda: [remote.from_option(text, calls=configuration.calls, reactor=reactor)]
 
     def plugins() -> list[AdapterSet]:
         found = loader.from_plugins()
@@ -58,6 +69,7 @@ def load(configuration: Configuration, reactor: Any) -> list[AdapterSet]:
     sources: list[tuple[str, Callable[[], list[AdapterSet]]]] = [
         *((f"adapters-dir {str(path)!r}", folder(path)) for path in general.adapters_dir),
         *((f"adapter {text!r}", line(text)) for text in general.adapter),
+        *((f"remote {text!r}", remotes(text)) for text in general.remote),
         ("Twisted plugin", plugins),
     ]
     for source, load_them in sources:

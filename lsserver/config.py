@@ -52,6 +52,7 @@ class General:
     https_server: tuple[HttpsServer, ...] = ()
     adapters_dir: tuple[Path, ...] = ()
     adapter: tuple[str, ...] = ()
+    remote: tuple[str, ...] = ()
     demo: bool = True
     shared_dir: Path | None = None
     enable_expansion_for_adapters_config: bool = True

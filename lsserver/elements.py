@@ -184,6 +184,7 @@ CONFIGURATION: Mapping[str, Element] = {
     "https_server": Element("Listening sockets with TLS."),
     "adapters_dir": Element("Folders with adapter sets, one in each subfolder that has an adapters.xml."),
     "adapter": Element("Adapter sets in one line, as for the option --adapter."),
+    "remote": Element("Sets of remote adapters in one line, as for the option --remote."),
     "demo": Element("Load the demo adapter sets that are installed."),
     "shared_dir": Element("Folder of modules that all adapter sets may import; none: shared in each of adapters_dir."),
     "enable_expansion_for_adapters_config": Element('Expand "$env.NAME" in each adapters.xml.'),

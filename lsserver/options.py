@@ -53,6 +53,7 @@ class Options(usage.Options):
         self._listeners: list[HttpServer] = []
         self._adapters_dir: list[Path] = []
         self._adapters: list[str] = []
+        self._remotes: list[str] = []
         self._general: dict[str, Any] = {}
         self._config: Path | None = None
         self._problems: list[str] = []
@@ -88,6 +89,10 @@ class Options(usage.Options):
     def opt_adapter(self, value: str) -> None:
         """Adapter set in one line, again for more, like ID,data=module:Class,param.name=value [default: none]"""
         self._adapters.append(value)
+
+    def opt_remote(self, value: str) -> None:
+        """Remote adapter set in one line, again for more, like ID,data=6661:NAME,metadata=6663 [default: none]"""
+        self._remotes.append(value)
 
     def opt_pages(self, value: str) -> None:
         """Folder to serve at / [default: the demo pages]"""
@@ -141,6 +146,8 @@ class Options(usage.Options):
             changes["adapters_dir"] = tuple(self._adapters_dir)
         if self._adapters:
             changes["adapter"] = tuple(self._adapters)
+        if self._remotes:
+            changes["remote"] = tuple(self._remotes)
         if self["no-demo"]:
             changes["demo"] = False
         if self["no-pages"]:

@@ -25,7 +25,7 @@ from lsserver.adapters.interfaces import IAdapterSetPlugin
 from lsserver.adapters.invocation import CallSettings
 from lsserver.adapters.literal import LiteralBasedProvider
 from lsserver.adapters.namespace import Namespace
-from lsserver.adapters.resolving import described, new_adapter
+from lsserver.adapters.resolving import BuiltIn, described, new_adapter
 
 CONFIGURATION = "adapters.xml"
 """The file that makes a folder an adapter set."""
@@ -34,6 +34,7 @@ SHARED = "shared"
 """The folder, beside those of the sets, with modules that all of them may import."""
 
 _log = Logger(namespace="LightstreamerLogger.init")
+_NO_BUILT_IN: Mapping[str, BuiltIn] = {}
 _shared: dict[Path, Namespace] = {}
 
 
@@ -47,6 +48,7 @@ def load_folder(
     *,
     variables: Mapping[str, str] | None = None,
     shared: Path | None = None,
+    built_in: Mapping[str, BuiltIn] = _NO_BUILT_IN,
     calls: CallSettings | None = None,
     reactor: Any = None,
 ) -> AdapterSet:
@@ -60,13 +62,14 @@ def load_folder(
 
     @param variables: see L{xmlfile.read}.
     @param shared: the shared folder; C{None} = C{shared} beside the set, if it is there.
+    @param built_in: adapters that C{adapter_class} may name by a keyword.
     @raise LoadError: one line that names the file and what is wrong with it.
     """
     file = path / CONFIGURATION
     conf = xmlfile.read(file, variables)
     try:
         common = shared or path.absolute().parent / SHARED
-        return _load(path, conf, _namespace_of(common) if common.is_dir() else None, calls, reactor)
+        return _load(path, conf, _namespace_of(common) if common.is_dir() else None, built_in, calls, reactor)
     except LoadError as error:
         raise LoadError(f"{file}: {error}") from error
 
@@ -76,6 +79,7 @@ def scan(
     *,
     variables: Mapping[str, str] | None = None,
     shared: Path | None = None,
+    built_in: Mapping[str, BuiltIn] = _NO_BUILT_IN,
     calls: CallSettings | None = None,
     reactor: Any = None,
 ) -> list[AdapterSet]:
@@ -228,6 +232,7 @@ def _load(
     folder: Path,
     conf: xmlfile.SetElement,
     shared: Namespace | None,
+    built_in: Mapping[str, BuiltIn],
     calls: CallSettings | None,
     reactor: Any,
 ) -> AdapterSet:
@@ -237,6 +242,8 @@ def _load(
     common = Namespace(_code_folders(*own, folder), shared)
 
     def made(provider: xmlfile.ProviderElement, where: str) -> Any:
+        if provider.adapter_class in built_in:
+            return built_in[provider.adapter_class](provider is conf.metadata)
         namespace = (
             Namespace(_code_folders(_folder(folder, provider), folder), shared) if provider.dedicated else common
         )
@@ -264,7 +271,7 @@ def _load(
         options=SetOptions(
             metadata=metadata_options,
             data={name: options(provider) for name, provider in conf.data.items()},
-            metadata_adapter_initialised_first=conf.metadata_adapter_initialised_first,
+            metadata_adapter_initialised_first=_metadata_first(conf, built_in),
             sequentialize_table_notifications=conf.sequentialize_table_notifications,
             adapter_set_pool=conf.adapter_set_pool,
             authentication_pool=conf.authentication_pool,
@@ -274,6 +281,16 @@ def _load(
         calls=calls,
         reactor=reactor,
     )
+
+
+def _metadata_first(conf: xmlfile.SetElement, built_in: Mapping[str, BuiltIn]) -> bool:
+    """
+    Unless the file says it: yes, but not where the Metadata Adapter waits for
+    another process, which may want to reach the Data Adapters too.
+    """
+    if conf.metadata_adapter_initialised_first is not None:
+        return conf.metadata_adapter_initialised_first
+    return conf.metadata is None or conf.metadata.adapter_class not in built_in
 
 
 def _folder(folder: Path, provider: xmlfile.ProviderElement) -> Path:

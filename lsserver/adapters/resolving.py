@@ -6,10 +6,13 @@ import importlib
 import traceback
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
 from lsserver.adapters import namespace
 from lsserver.adapters.errors import LoadError
+
+BuiltIn: TypeAlias = Callable[[bool], Any]
+"""Makes a built-in adapter, given whether it is to be a Metadata Adapter."""
 
 BUILT_IN = ("MONITOR", "PROXY_FOR_REMOTE_ADAPTER", "ROBUST_PROXY_FOR_REMOTE_ADAPTER")
 """Keywords that the official server takes for a class."""

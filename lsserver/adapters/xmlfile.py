@@ -47,12 +47,15 @@ class ProviderElement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetElement:
-    """An C{adapters_conf} element; C{metadata} is C{None} when the file has none."""
+    """
+    An C{adapters_conf} element; C{metadata} and C{metadata_adapter_initialised_first}
+    are C{None} when the file has none.
+    """
 
     id: str
     metadata: ProviderElement | None
     data: Mapping[str, ProviderElement]
-    metadata_adapter_initialised_first: bool = True
+    metadata_adapter_initialised_first: bool | None = None
     sequentialize_table_notifications: bool = False
     adapter_set_pool: PoolSettings | None = None
     authentication_pool: PoolSettings | None = None
@@ -117,7 +120,7 @@ class _Reader:
             id=set_id,
             metadata=metadata,
             data=data,
-            metadata_adapter_initialised_first=self._flag(inside, "metadata_adapter_initialised_first") is not False,
+            metadata_adapter_initialised_first=self._flag(inside, "metadata_adapter_initialised_first"),
             sequentialize_table_notifications=self._flag(inside, "sequentialize_table_notifications") is True,
             adapter_set_pool=self._pool(inside.get("adapter_set_pool")),
             authentication_pool=self._pool(inside.get("authentication_pool")),

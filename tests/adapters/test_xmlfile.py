@@ -41,7 +41,7 @@ class ReadTests(SynchronousTestCase):
     def test_the_smallest_file(self) -> None:
         conf = self.read(f'<adapters_conf id="A">{DATA}</adapters_conf>')
         self.assertEqual((conf.id, conf.metadata, list(conf.data)), ("A", None, ["DEFAULT"]))
-        self.assertTrue(conf.metadata_adapter_initialised_first)
+        self.assertIsNone(conf.metadata_adapter_initialised_first)
         self.assertFalse(conf.sequentialize_table_notifications)
 
     def test_variables(self) -> None:

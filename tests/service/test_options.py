@@ -116,7 +116,7 @@ class OptionTests(SynchronousTestCase):
         self.assertLessEqual(len(lines), 24)
         self.assertLessEqual(max(map(len, lines)), 80)
         described = re.split(r"^ +--", "\n".join(lines[2:]), flags=re.MULTILINE)[1:]
-        self.assertEqual(len(described), 12)
+        self.assertEqual(len(described), 13)
         for option in described:
             if not option.startswith(("help", "version")):
                 self.assertIn("[default: ", " ".join(option.split()))
