@@ -225,7 +225,7 @@ class Statistics(TableCase):
         assert isinstance(statistics, SubscriptionStatistics)
         return statistics
 
-    EVENTS = [{"key": "k", "command": "UPDATE", "a": str(number)} for number in range(1, 6)]  # noqa: RUF012
+    EVENTS = [{"key": "k", "command": "UPDATE", "a": str(number)} for number in range(1, 6)]
 
     def test_all_sent(self) -> None:
         for mode in ("MERGE", "DISTINCT", "COMMAND", "RAW"):
