@@ -18,7 +18,7 @@ from lsserver.adapters.errors import (
 from lsserver.engine.binding import Binding
 from lsserver.engine.stream import Stream
 from lsserver.tlcp.versions import Version
-from tests.engine.world import FakeClient, FakeSet, World
+from tests.engine.world import NEWEST, FakeClient, FakeSet, World
 
 UNEXPECTED = "CONERR,66,Unexpected exception in the Metadata Adapter"
 
@@ -44,7 +44,7 @@ class CreationCase(SynchronousTestCase):
         """Sessions that the adapter was told of."""
         return [arguments[1] for arguments in self.metadata.called("notify_new_session")]
 
-    def refused(self, parameters: str = "", *lines: str, version: Version = Version(2, 5)) -> str:  # noqa: B008
+    def refused(self, parameters: str = "", *lines: str, version: Version = NEWEST) -> str:
         client = self.world.client(version).create(parameters, *lines)
         self.assertEqual(client.connection.state, "refused")
         self.assertIsNone(client.session)

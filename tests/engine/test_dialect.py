@@ -8,13 +8,13 @@ from zope.interface.verify import verifyObject
 
 from lsserver.engine.connection import IStreamConnection
 from lsserver.engine.dialect import IDialect, IValueCodec
-from lsserver.tlcp.dialect import TLCP_VALUES, TlcpDialect, dialect_for
+from lsserver.tlcp.dialect import TLCP_VALUES, TlcpDialect, TlcpValues, dialect_for
 from lsserver.tlcp.versions import Version
 from tests.engine.world import FakeConnection
 
 # The languages may not import the engine, so that the promise is made here.
 classImplements(TlcpDialect, IDialect)
-classImplements(type(TLCP_VALUES), IValueCodec)
+classImplements(TlcpValues, IValueCodec)
 
 
 class Contracts(SynchronousTestCase):

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from lsserver.tlcp.versions import Version
-from tests.engine.world import FakeClient, World
+from tests.engine.world import NEWEST, FakeClient, World
 
 LONG = "a value that is long enough to make a difference worth its while, number "
 JSON = "JSONPATCH"
@@ -33,7 +33,7 @@ class DiffCase(SynchronousTestCase):
         self,
         *orders: str,
         parameters: str = "",
-        version: Version = Version(2, 5),
+        version: Version = NEWEST,
         mode: str = "MERGE",
     ) -> FakeClient:
         """A client that has got a first value; C{orders} are declared before."""

@@ -33,10 +33,12 @@ class HookCase(SynchronousTestCase):
 
         self.world.metadata.answers["is_selected"] = selected
 
-    def customize(self, customizer: Callable[[ItemEvent], bool]) -> None:
+    def customize(self, customizer: Callable[[ItemEvent], object]) -> None:
+        """False = it failed."""
+
         def customized(event: ItemEvent) -> bool:
             self.seen.append((event.values(), event.is_snapshot))
-            return customizer(event)
+            return customizer(event) is not False
 
         self.world.metadata.answers["customize_update"] = customized
         self.world.metadata.answers["grant_items"] = lambda user, *_: [
@@ -128,7 +130,7 @@ class Merge(HookCase):
         self.assertEqual((self.updates(), self.updates(self.plain)), (["U,1,1,<3>|"], ["U,1,1,3|"]))
 
     def test_customizer_adds_a_field(self) -> None:
-        self.customize(lambda event: event.set_value("b", "new") is None)
+        self.customize(lambda event: event.set_value("b", "new"))
         self.subscribe("LS_snapshot=true")
         self.event(True, a="1")
         self.assertEqual(self.updates(), ["U,1,1,1|new"])
@@ -146,7 +148,7 @@ class Merge(HookCase):
         self.assertEqual(self.updates(), ["U,1,1,1|#"])
 
     def test_selector_comes_first(self) -> None:
-        self.customize(lambda event: event.set_value("a", "x") is None)
+        self.customize(lambda event: event.set_value("a", "x"))
         self.select(lambda event: event.get_value("a") == "1")
         self.subscribe()
         self.event(True, a="1")
@@ -220,7 +222,7 @@ class Command(HookCase):
 
     def test_customizer(self) -> None:
         """DELETE has nulls whatever it says."""
-        self.customize(lambda event: event.set_value("a", "x") is None)
+        self.customize(lambda event: event.set_value("a", "x"))
         self.subscribe("LS_snapshot=true")
         self.event(True, key="k", command="ADD", a="1")
         self.world.data.end_of_snapshot("item1")
@@ -279,7 +281,7 @@ class Distinct(HookCase):
         self.assertEqual(self.updates(self.plain), ["U,1,1,1|#", "U,1,1,2|", "EOS,1,1", "U,1,1,|", "U,1,1,3|"])
 
     def test_customizer(self) -> None:
-        self.customize(lambda event: event.set_value("b", "x") is None)
+        self.customize(lambda event: event.set_value("b", "x"))
         self.subscribe("LS_snapshot=true")
         self.event(a="1")
         self.assertEqual(self.updates(), ["EOS,1,1", "U,1,1,1|x"])
@@ -297,7 +299,7 @@ class Raw(HookCase):
     MODE, SCHEMA = "RAW", "a b"
 
     def test_selector_and_customizer(self) -> None:
-        self.customize(lambda event: event.set_value("b", "x") is None)
+        self.customize(lambda event: event.set_value("b", "x"))
         self.select(lambda event: event.get_value("a") != "2")
         self.subscribe("LS_selector=s")
         for value in "123":

@@ -35,7 +35,7 @@ class Sets(SynchronousTestCase):
         """The first failure is raised, whatever becomes of the others."""
         kernel = Kernel(EngineSettings(), Clock())
         broken = FakeSet("A")
-        broken.start = lambda *_: self.fail_later()  # type: ignore[assignment,method-assign]
+        broken.start = lambda *_: self.fail_later()  # type: ignore[method-assign]
         fine = FakeSet("B")
         kernel.add_adapter_set(broken)  # type: ignore[arg-type]
         kernel.add_adapter_set(fine)  # type: ignore[arg-type]

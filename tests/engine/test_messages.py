@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from lsserver.adapters.errors import CreditsError, NotificationError
 from lsserver.engine.messages import MAX_REMEMBERED, Skipped
 from lsserver.tlcp.versions import Version
-from tests.engine.world import World
+from tests.engine.world import NEWEST, World
 
 
 class MessageCase(SynchronousTestCase):
@@ -19,7 +19,7 @@ class MessageCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.use()
 
-    def use(self, version: Version = Version(2, 5), **settings: Any) -> None:  # noqa: B008
+    def use(self, version: Version = NEWEST, **settings: Any) -> None:
         self.world = World(**settings)
         self.client = self.world.session("LS_user=u", version)
         self.request = 0
