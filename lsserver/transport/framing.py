@@ -40,8 +40,9 @@ class TextFramer:
 
     def __init__(self, max_frame: int) -> None:
         self._max_frame = max_frame
+        # There is only one empty bytes object, so this must be right too.
         self.data = b""
-        self.frame = b""
+        self.frame = _header(0x81, 0)
 
     def encode(self, data: bytes) -> bytes:
         """As in L{Framer}."""
@@ -82,8 +83,8 @@ class ChunkFramer:
         self.frame = b""
 
     def encode(self, data: bytes) -> bytes:
-        """As in L{Framer}. Data must not be empty: that would end the response."""
-        frame = b"%x\r\n%b\r\n" % (len(data), data)
+        """As in L{Framer}. Nothing for no data, since an empty chunk would end the response."""
+        frame = data and b"%x\r\n%b\r\n" % (len(data), data)
         if len(data) <= MAX_REMEMBERED:
             self.data, self.frame = data, frame
         return frame

@@ -288,7 +288,9 @@ def frame(opcode: int, payload: bytes, fin: bool = True, mask: bool = True) -> b
     if not mask:
         return head + payload
     key = os.urandom(4)
-    return head + key + bytes(byte ^ key[i % 4] for i, byte in enumerate(payload))
+    keys = (key * (size // 4 + 1))[:size]
+    masked = int.from_bytes(payload, "big") ^ int.from_bytes(keys, "big")
+    return head + key + masked.to_bytes(size, "big")
 
 
 def frames(data: bytes) -> list[tuple[int, bytes]]:

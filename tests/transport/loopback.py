@@ -95,15 +95,15 @@ class LoopbackTestCase(TestCase):
         self.port = await harden(serverFromString(reactor, text)).listen(site)
         self.addCleanup(self.port.stopListening)
 
-    def shrink(self, reader: Reader) -> None:
-        """Small buffers on both ends of the latest connection, so that little is enough to fill them."""
+    def shrink(self, reader: Reader, size: int = 4096) -> None:
+        """Small buffers on both ends of the latest connection, so that little is enough to fill them; or large ones."""
         for transport, option in (
             (reader.transport, socket.SO_RCVBUF),
             (self.channels[-1].transport, socket.SO_SNDBUF),
         ):
             bottom = tcp_below(transport)
             assert bottom is not None
-            bottom.socket.setsockopt(socket.SOL_SOCKET, option, 4096)
+            bottom.socket.setsockopt(socket.SOL_SOCKET, option, size)
 
     async def connect(self) -> Reader:
         endpoint: Any = TCP4ClientEndpoint(reactor, "127.0.0.1", self.port.getHost().port)

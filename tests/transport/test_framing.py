@@ -42,6 +42,13 @@ class Texts(SynchronousTestCase):
         self.assertIs(framer.data, data)
         self.assertIs(framer.frame, encoded)
 
+    def test_empty(self) -> None:
+        """An empty message is one; an empty chunk would end the response."""
+        for framer, empty in ((TextFramer(125), b"\x81\x00"), (ChunkFramer(), b"")):
+            self.assertEqual((framer.data, framer.frame), (b"", empty))
+            framer.encode(b"x")
+            self.assertEqual(framer.encode(b""), empty)
+
     def test_forgets_long_data(self) -> None:
         """What is hardly shared is not kept alive."""
         for framer in (TextFramer(125), ChunkFramer()):

@@ -128,7 +128,7 @@ class Tcp(LoopbackTestCase):
         self.patch(FrameProtocol, "hold", holding)
         count, request = 0, b"control\r\nLS_session=S1&LS_reqId=%06d&LS_op=destroy"
         while not held.called:
-            for _ in range(1000):
+            for _ in range(200):
                 transport.write(frame(1, request % count))
                 count += 1
             await turn()
@@ -139,6 +139,7 @@ class Tcp(LoopbackTestCase):
             await turn()
         self.assertEqual(len(self.kernel.controls), before)
         last = b"REQOK,%06d\r\n" % (count - 1)
+        self.shrink(reader, 1 << 20)
         transport.resumeProducing()
         await reader.until_has(last)
         lines = b"".join(texts(reader.take())).split(b"\r\n")[:-1]
@@ -165,6 +166,7 @@ class Tcp(LoopbackTestCase):
             transport.write(frame(9, b"x" * 125) * 500)
             count += 500
             await turn()
+        self.shrink(reader, 1 << 20)
         transport.resumeProducing()
         await reader.until(lambda: len(reader.data) >= count * 127)
         self.assertEqual(frames(reader.take()), [(0x8A, b"x" * 125)] * count)
