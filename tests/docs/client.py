@@ -1,4 +1,4 @@
-"""A client in thirty lines of HTTP, to see what the server of a page really sends."""
+"""A small client over HTTP streaming, to see what the server of a page really sends."""
 
 from __future__ import annotations
 
