@@ -8,11 +8,10 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SkipTest, TestCase
 
 from tests.browser import driver
@@ -100,29 +99,23 @@ def need(missing: str | None) -> None:
 
 def in_chromium(url: str, look: Callable[[Page], T]) -> Deferred[T]:
     """
-    What C{look} sees, in the browser's thread.
+    What C{look} sees of a page, in a thread and in a browser of its own.
 
     @raise SkipTest: no browser, outside of continuous integration.
     """
     need(driver.missing())
-    result: Deferred[T] = Deferred()
 
-    def work() -> None:
-        try:
-            context = driver.shared.browser().new_context()
-            try:
-                page = context.new_page()
-                page.set_default_timeout(driver.WAIT_MILLIS)
-                page.goto(url)
-                seen: Any = look(page)
-            finally:
-                context.close()
-        except Exception:
-            seen = Failure()
-        reactor.callFromThread(result.callback, seen)  # type: ignore[attr-defined]
+    def work() -> T:
+        from playwright.sync_api import sync_playwright
 
-    driver.shared.thread.submit(work)
-    return result
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=driver.CHROMIUM, args=driver.ARGUMENTS)
+            page = browser.new_page()
+            page.set_default_timeout(driver.WAIT_MILLIS)
+            page.goto(url)
+            return look(page)
+
+    return deferToThread(work)
 
 
 def copy_of_the_project(to: Path) -> None:

@@ -35,7 +35,7 @@ class ModesTests(Reader):
         await session.subscribe(1, "today", "key command what count", "COMMAND", data_adapter="ORDERS", snapshot="true")
         await session.seen("U,1,1,B.DELETE.*")
         state: tuple[str | None, ...] | None = None
-        seen = []
+        seen: list[tuple[str, ...]] = []
         for line in session.lines:
             if line.startswith("EOS"):
                 seen.append(("EOS",))
