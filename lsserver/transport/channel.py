@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 from twisted.web import http, server
 from zope.interface import implementer
 
-from lsserver.transport.direct import tcp_below, tune
+from lsserver.transport.direct import tcp_below, tune, unsent
 from lsserver.transport.settings import TransportSettings
 from lsserver.transport.tls import is_modern
 
@@ -151,6 +151,7 @@ class Channel(http.HTTPChannel):
         super().__init__()
         self._upgraded: IProtocol | None = None
         self._idle = True
+        self._unsent = 0
         self._half_closed = False
 
     def connectionMade(self) -> None:
@@ -170,6 +171,15 @@ class Channel(http.HTTPChannel):
     # In time. The timer of the base class starts again with every byte, so that a
     # client could send one every few seconds for ever; here a head, and a body,
     # must be complete in time.
+
+    def timeoutConnection(self) -> None:
+        """Nothing has come for too long. But the client may still be reading the last answer."""
+        waiting = unsent(self.transport)
+        if waiting and waiting != self._unsent:
+            self._unsent = waiting
+            self.setTimeout(self.timeOut)
+        else:
+            super().timeoutConnection()
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes of a request, or of several."""

@@ -123,24 +123,10 @@ class DirectWriter:
         self._handed = 0
         self._taken = 0
         self.writable = True
-        self._tls: Any = None
-        self._tcp: Any = None
         self.write: Callable[[bytes], None] = transport.write
-        top = transport
-        # A wrapper that only watches may be passed by; one that changes what is written may not.
-        while isinstance(top, ProtocolWrapper) and type(top).write is ProtocolWrapper.write:
-            top = top.transport
-        if _has(top, tcp.Connection, TCP_ATTRIBUTES):
-            self._tcp = top
-            self.write = self._write_tcp
-        elif _has(top, BufferingTLSTransport, TLS_ATTRIBUTES) and hasattr(top._aggregator, "_buffer"):
-            bottom = top.transport
-            while isinstance(bottom, ProtocolWrapper) and type(bottom).write is ProtocolWrapper.write:
-                bottom = bottom.transport
-            if _has(bottom, tcp.Connection, TCP_ATTRIBUTES):
-                self._tls, self._tcp = top, bottom
-                self.write = self._write_tls
+        self._tcp, self._tls = _inside(transport)
         if self._tcp is not None:
+            self.write = self._write_tcp if self._tls is None else self._write_tls
             self._send: Callable[[bytes], int] = self._tcp.socket.send
 
     def begin(self) -> None:
@@ -158,19 +144,12 @@ class DirectWriter:
         self.write = _ignore
         self._stop_timer()
         if self._tcp is not None:
-            self._send = _refuse
+            del self._send  # It would keep the socket alive.
             self._tcp = self._tls = None
 
     def pending(self) -> int:
         """Bytes that wait for the socket, as far as that can be known."""
-        bottom = self._tcp
-        if bottom is None:
-            return 0
-        waiting: int = len(bottom.dataBuffer) - bottom.offset + bottom._tempDataLen
-        if self._tls is not None:
-            waiting += sum(map(len, self._tls._appSendBuffer))
-            waiting += sum(map(len, getattr(self._tls._aggregator, "_buffer", ())))
-        return waiting
+        return 0 if self._tcp is None else _unsent(self._tcp, self._tls)
 
     # Writing
 
@@ -216,11 +195,8 @@ class DirectWriter:
 
     def _flush(self, connection: Any) -> None:
         """What OpenSSL has encrypted, to the socket."""
-        try:
-            # One record with its overhead is less than that.
-            records = connection.bio_read(65_536)
-        except SSL.WantReadError:
-            return
+        # One record with its overhead is less than that.
+        records = connection.bio_read(65_536)
         try:
             sent = self._send(records)
         except OSError:
@@ -298,13 +274,45 @@ class DirectWriter:
             self._timer = None
 
 
+def unsent(transport: Any) -> int:
+    """Bytes that were written to a transport and wait for the socket, as far as that can be known."""
+    bottom, secure = _inside(transport)
+    return 0 if bottom is None else _unsent(bottom, secure)
+
+
+def _unsent(bottom: Any, secure: Any) -> int:
+    waiting: int = len(bottom.dataBuffer) - bottom.offset + bottom._tempDataLen
+    if secure is not None:
+        waiting += sum(map(len, secure._appSendBuffer))
+        waiting += sum(map(len, getattr(secure._aggregator, "_buffer", ())))
+    return waiting
+
+
+def _inside(transport: Any) -> tuple[Any, Any]:
+    """
+    The TCP transport below a transport and the TLS layer on it, C{None} for no TLS;
+    twice C{None} if it is not as it should be.
+    """
+    top = _unwrapped(transport)
+    if _has(top, tcp.Connection, TCP_ATTRIBUTES):
+        return top, None
+    if _has(top, BufferingTLSTransport, TLS_ATTRIBUTES):
+        bottom = _unwrapped(top.transport)
+        if _has(bottom, tcp.Connection, TCP_ATTRIBUTES):
+            return bottom, top
+    return None, None
+
+
+def _unwrapped(transport: Any) -> Any:
+    # A wrapper that only watches may be passed by; one that changes what is written may not.
+    while isinstance(transport, ProtocolWrapper) and type(transport).write is ProtocolWrapper.write:
+        transport = transport.transport
+    return transport
+
+
 def _has(transport: Any, kind: type, attributes: tuple[str, ...]) -> bool:
     return isinstance(transport, kind) and all(hasattr(transport, name) for name in attributes)
 
 
 def _ignore(data: bytes) -> None:
     """Written after the end."""
-
-
-def _refuse(data: bytes) -> int:
-    raise OSError("closed")

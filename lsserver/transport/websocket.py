@@ -160,7 +160,6 @@ class LinesSocket(FrameProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes of frames; the replies to all requests in them are sent together."""
-        self._quiet = False
         self._receiving = True
         try:
             super().dataReceived(data)
@@ -196,6 +195,7 @@ class LinesSocket(FrameProtocol):
 
     def _arrived(self, request: Request | RequestError) -> None:
         """Answer a request now, or when the session that it may refer to has been created."""
+        self._quiet = False
         if isinstance(request, WsOk):
             self.reply(self._dialect.wsok())
         elif self._creating:

@@ -188,8 +188,9 @@ class FrameProtocol(WebSocketServerProtocol):
         """Some bytes of a frame."""
         before = self._size
         self._size += len(payload)
-        # Of what is too long, the beginning is kept: it may say whom to answer.
-        if not self._binary and before <= self.factory.settings.request_limit:
+        # Of what is too long, the beginning is kept: it may say whom to answer. Empty
+        # fragments may come without end.
+        if payload and not self._binary and before <= self.factory.settings.request_limit:
             self._parts.append(payload)
 
     def onMessageFrameEnd(self) -> None:

@@ -202,8 +202,8 @@ class Wire(StringTransport):
 class World:
     """A site with a fake kernel."""
 
-    def __init__(self, settings: TransportSettings | None = None, **options: Any) -> None:
-        self.clock = Clock()
+    def __init__(self, settings: TransportSettings | None = None, clock: Clock | None = None, **options: Any) -> None:
+        self.clock = clock or Clock()
         self.kernel = FakeKernel()
         options.setdefault("server_name", "Test")
         self.site: Site = make_site(

@@ -77,6 +77,9 @@ class HandConnection(tcp.Connection):
         self.connected = 1
         self.startReading()
 
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """Not for pairs of sockets."""
+
     def getPeer(self) -> Any:
         return None
 
@@ -94,6 +97,16 @@ class Remembers(Protocol):
         self.lost = reason
 
 
+class Ready(Factory):
+    """Builds the protocol that is there already."""
+
+    def __init__(self, protocol: Any) -> None:
+        self._protocol = protocol
+
+    def buildProtocol(self, addr: Any) -> Any:
+        return self._protocol
+
+
 class Pair:
     """
     @ivar transport: what a protocol of the server writes to.
@@ -101,18 +114,18 @@ class Pair:
     @ivar client: the other end, which does not block.
     """
 
-    def __init__(self, pem: bytes | None = None) -> None:
-        self.reactor = HandReactor()
+    def __init__(self, pem: bytes | None = None, protocol: Any = None, reactor: HandReactor | None = None) -> None:
+        self.reactor = reactor or HandReactor()
         near, self.client = socket.socketpair()
         near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         self.client.setblocking(False)
-        self.protocol = Remembers()
+        self.protocol: Any = Remembers() if protocol is None else protocol
         self._clear: ssl.SSLObject | None = None
         if pem is None:
             self.bottom = HandConnection(near, self.protocol, self.reactor)
             self.protocol.makeConnection(self.bottom)
             return
-        factory = Factory.forProtocol(lambda: self.protocol)  # type: ignore[arg-type]
+        factory = Ready(self.protocol)
         wrapper = TLSMemoryBIOFactory(server_options(pem), False, factory, self.reactor).buildProtocol(None)
         assert wrapper is not None
         self.bottom = HandConnection(near, wrapper, self.reactor)

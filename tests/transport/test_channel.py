@@ -1,9 +1,11 @@
 """Connections and requests below the protocol: time, length, garbage."""
 
+from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
 from lsserver.transport.settings import TransportSettings
 from tests.transport.fakes import VERSION, Response, World, http, post
+from tests.transport.sockets import HandReactor, Pair, certificate
 
 HEARTBEAT = post("heartbeat", b"\r\n")
 
@@ -183,6 +185,14 @@ class Times(SynchronousTestCase):
         self.assertEqual(response.headers["connection"], "close")
         self.assertIsNotNone(self.wire.lost)
 
+    def test_old_tls(self) -> None:
+        """Dropped after the handshake, whoever has let it happen."""
+        for version, dropped in ((SSL.TLS1_2_VERSION, False), (SSL.TLS1_2_VERSION - 1, True)):
+            wire = self.world.connect()
+            wire.getHandle = lambda version=version: Handle(version)  # type: ignore[attr-defined]
+            wire.server.handshakeCompleted()
+            self.assertEqual(wire.lost is not None, dropped)
+
     def test_half_closed(self) -> None:
         """A client that has nothing more to say still gets its answers."""
         self.world.kernel.hold = True
@@ -208,6 +218,48 @@ class Times(SynchronousTestCase):
         self.wire.server.writeConnectionLost()
         self.assertIsNotNone(self.wire.lost)
         self.assertEqual(len(self.world.kernel.sessions["S1"].lost), 1)
+
+
+class SlowPolls(SynchronousTestCase):
+    """The answer to a poll that takes the client longer to read than connections may be idle."""
+
+    pem: bytes | None = None
+
+    def test_slow_poll(self) -> None:
+        """Not cut off as long as something goes out; not kept for a client that has stopped to read."""
+        reactor = HandReactor()
+        world = World(clock=reactor)
+        pair = Pair(self.pem, world.site.buildProtocol(None), reactor)
+        self.addCleanup(pair.close)
+        pair.protocol.dataReceived(post("create_session", b"LS_polling=true"))
+        session = world.kernel.sessions["S1"]
+        session.connection.write(bytes(500_000))
+        session.loop()
+        for _ in range(4):
+            reactor.advance(20)
+            pair.read(30_000)
+            pair.turn()
+            self.assertIsNone(pair.protocol._abortingCall)
+        reactor.advance(20)
+        reactor.advance(20)
+        self.assertIsNotNone(pair.protocol._abortingCall)
+        reactor.advance(15)
+        reactor.advance(0)
+        self.assertFalse(pair.bottom.connected)
+
+
+class SlowPollsOverTls(SlowPolls):
+    pem = certificate()
+
+
+class Handle:
+    """An OpenSSL connection after its handshake."""
+
+    def __init__(self, version: int) -> None:
+        self._version = version
+
+    def get_protocol_version(self) -> int:
+        return self._version
 
 
 class Faults(SynchronousTestCase):

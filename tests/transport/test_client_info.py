@@ -3,6 +3,7 @@
 from typing import Any
 
 from twisted.internet.address import HostnameAddress, IPv6Address, UNIXAddress
+from twisted.internet.ssl import Certificate
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
@@ -10,9 +11,10 @@ from twisted.web.http_headers import Headers
 from lsserver.engine.client import Client
 from lsserver.tlcp.dialect import dialect_for
 from lsserver.tlcp.versions import LATEST
-from lsserver.transport.client_info import ClientInfo, origin
+from lsserver.transport.client_info import ClientInfo, origin, principal
 from lsserver.transport.settings import TransportSettings
 from tests.transport.fakes import VERSION, World, post
+from tests.transport.sockets import certificate
 
 
 def client(
@@ -96,3 +98,11 @@ class Principals(SynchronousTestCase):
         """Without TLS, or without a certificate, there is none."""
         found = client({}, use_client_auth=True)
         self.assertEqual((found.principal, found.use_client_auth), (None, True))
+        transport = StringTransport()
+        transport.getPeerCertificate = lambda: None  # type: ignore[attr-defined]
+        self.assertIsNone(principal(transport))
+
+    def test_subject(self) -> None:
+        transport = StringTransport()
+        transport.getPeerCertificate = lambda: Certificate.loadPEM(certificate("alice")).original  # type: ignore[attr-defined]
+        self.assertEqual(principal(transport), "CN=alice")

@@ -294,6 +294,7 @@ class Others(SynchronousTestCase):
             self.addCleanup(pair.close)
             writer = DirectWriter(pair.transport, Owner(), pair.reactor, 0)
             self.assertFalse(writer.direct)
+            self.assertEqual(direct.unsent(pair.transport), 0)
             writer.write(b"x")
             for _ in range(3):
                 pair.turn()
@@ -382,6 +383,16 @@ class Guards(SynchronousTestCase):
             pair.bottom.connectionLost(Failure(ConnectionLost()))
             self.assertEqual(pair.bottom.connected, 0)
             pair.client.close()
+
+    def test_one_read_is_one_record(self) -> None:
+        """What OpenSSL makes of the longest write is read with one call, and is there at once."""
+        pair = Pair(PEM)
+        self.addCleanup(pair.close)
+        connection = pair.transport._tlsConnection
+        for size in (1, direct.MAX_TLS_RECORD):
+            self.assertEqual(connection.send(bytes(size)), size)
+            self.assertGreater(len(connection.bio_read(65_536)), size)
+            self.assertRaises(SSL.WantReadError, connection.bio_read, 65_536)
 
 
 class Tuning(SynchronousTestCase):

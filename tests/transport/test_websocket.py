@@ -325,6 +325,13 @@ class Garbage(Base):
         self.assertTrue(line.startswith(b"REQERR,4,67,"))
         self.assertUsable(client)
 
+    def test_empty_fragments(self) -> None:
+        """They add up to nothing, however many."""
+        client = self.open()
+        client.wire.send(frame(1, b"ws", fin=False) + frame(0, b"", fin=False) * 1000)
+        self.assertEqual(client.socket._parts, [b"ws"])
+        self.assertEqual(texts(client.wire.send(frame(0, b"ok"))), [b"WSOK\r\n"])
+
     def test_absurdly_long(self) -> None:
         """Not read to its end."""
         client = self.open()
@@ -559,6 +566,18 @@ class Ends(Base):
         client.wire.send(frame(8, (1000).to_bytes(2, "big")))
         self.assertIsInstance(client.wire.lost, ConnectionDone)
 
+    def test_stuck_while_closing(self) -> None:
+        """Neither the write timeout nor the term of the closing does harm twice."""
+        client = self.open()
+        client.send(CREATE)
+        self.kernel.sessions["S1"].loop(close_socket=True)
+        client.wire.producer.pauseProducing()
+        client.socket.stuck()
+        self.assertIsInstance(client.wire.lost, ConnectionAborted)
+        client.socket.drop()
+        client.socket.close(1000)
+        self.world.clock.advance(200)
+
     def test_client_closes(self) -> None:
         """Its frame is answered, and nothing follows."""
         client = self.open()
@@ -601,6 +620,15 @@ class Ends(Base):
             self.assertEqual(asking.send("wsok"), [b"WSOK\r\n"])
         self.assertIsNone(streaming.wire.lost)
         self.assertIsNone(asking.wire.lost)
+
+    def test_only_pings(self) -> None:
+        """They use nothing."""
+        client = self.open()
+        for _ in range(6):
+            self.world.clock.advance(10)
+            client.wire.send(frame(9, b""))
+        self.world.clock.advance(1)
+        self.assertIsNotNone(client.wire.lost)
 
     def test_never_idle(self) -> None:
         self.world = World(TransportSettings(websocket_idle_millis=0))
