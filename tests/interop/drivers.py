@@ -30,22 +30,30 @@ class Driver:
     environment: Callable[[], dict[str, str]] = field(default=lambda: {})
 
     def play(
-        self, reactor: Any, runs: Sequence[dict[str, Any]], outside: Outside, width: int, **environment: str
+        self, reactor: Any, runs: Sequence[dict[str, Any]], outside: Outside, width: int, seconds: float, **environment: str
     ) -> Deferred[dict[str, Seen]]:
         """
         What was seen in each run.
 
         @param width: how many runs to play at a time.
+        @param seconds: after which the driver is ended; what was seen so far counts.
         @raise unittest.SkipTest: something that this SDK needs is not installed.
         """
         arguments = self.arguments()
         player = _Player({run["id"]: Seen(self.sdk, run["transport"]) for run in runs}, outside)
+        limit = reactor.callLater(seconds, player.kill)
         process = reactor.spawnProcess(
             player, arguments[0], arguments, {**os.environ, **self.environment(), **environment}, str(self.folder())
         )
         process.write(json.dumps({"width": width, "runs": list(runs)}).encode())
         process.closeStdin()
-        return player.finished
+
+        def finished(seen: dict[str, Seen]) -> dict[str, Seen]:
+            if limit.active():
+                limit.cancel()
+            return seen
+
+        return player.finished.addCallback(finished)
 
 
 class _Player(ProcessProtocol):
@@ -56,7 +64,11 @@ class _Player(ProcessProtocol):
         self._outside = outside
         self._rest = b""
         self._errors = b""
-        self.finished: Deferred[dict[str, Seen]] = Deferred(self._cancelled)
+        self.finished: Deferred[dict[str, Seen]] = Deferred()
+
+    def kill(self) -> None:
+        """The time is over."""
+        self.transport.signalProcess("KILL")  # type: ignore[union-attr]
 
     def outReceived(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).split(b"\n")
@@ -85,14 +97,7 @@ class _Player(ProcessProtocol):
             for seen in self._seen.values():
                 if seen.problem is not None:
                     seen.problem += f" (status {status}): {text}"
-        finished, self.finished = self.finished, Deferred()
-        if not finished.called:
-            finished.callback(self._seen)
-
-    def _cancelled(self, finished: Deferred[dict[str, Seen]]) -> None:
-        """The test has run out of time."""
-        if self.transport is not None and self.transport.pid:
-            self.transport.signalProcess("KILL")
+        self.finished.callback(self._seen)
 
 
 def _node(program: str, *arguments: Callable[[], str]) -> Callable[[], list[str]]:

@@ -20,6 +20,7 @@ class Link:
         self.client = client
         self.server: ToServer | None = None
         self.deaf = False
+        self.heard = False
         self.request = b""
         self._waiting: list[bytes] = []
 
@@ -108,8 +109,13 @@ class Proxy:
 
     address = ""
 
-    def __init__(self, reactor: Any, port: int) -> None:
+    def __init__(self, reactor: Any, port: int, whole_polls: bool = False) -> None:
+        """
+        @param port: of the server on this machine.
+        @param whole_polls: whether the answer to a poll is lost as a whole.
+        """
         self._reactor = reactor
+        self._whole_polls = whole_polls
         self._target = HostnameEndpoint(reactor, "127.0.0.1", port)
         self._links: set[Link] = set()
         self._servers: set[Link] = set()
@@ -146,8 +152,12 @@ class Proxy:
         self._cut = {"cut both sides": self._both, "cut the client": self._client, "cut twice": self._twice}[how]
 
     def _half(self, link: Link, data: bytes) -> None:
-        link.client.write(data[: len(data) // 2])
+        if not self._is_whole(link):
+            link.client.write(data[: len(data) // 2])
         link.deaf = True
+
+    def _is_whole(self, link: Link) -> bool:
+        return self._whole_polls and b"LS_polling=true" in link.request
 
     def _both(self, link: Link, data: bytes) -> None:
         self._cut = None
@@ -169,9 +179,13 @@ class Proxy:
 
     def answer(self, link: Link, data: bytes) -> None:
         """Pass on what the server sent, or not. Only lines of updates are cut: what is about to be lost is data."""
-        if self._cut is not None and b"U," in data:
+        whole = self._is_whole(link)
+        if self._cut is None or (whole and link.heard):
+            link.heard = True
+            link.client.write(data)
+        elif b"U," in data:
             self._cut(link, data)
-        else:
+        elif not whole:
             link.client.write(data)
 
     def opened(self, link: Link) -> None:
@@ -215,8 +229,8 @@ class Buffering(NoWebSocket):
     that nothing arrives from a stream while it lasts.
     """
 
-    def __init__(self, reactor: Any, port: int) -> None:
-        super().__init__(reactor, port)
+    def __init__(self, reactor: Any, port: int, whole_polls: bool = False) -> None:
+        super().__init__(reactor, port, whole_polls)
         self._kept: dict[Link, list[bytes]] = {}
 
     def answer(self, link: Link, data: bytes) -> None:

@@ -168,7 +168,7 @@ class Scenario:
     def problems(self, run: str, seen: Seen) -> list[str]:
         """What was not as expected, in lines."""
         seen.events = json.loads(json.dumps(seen.events).replace(run, "{run}"))
-        problems = [] if seen.problem is None else [seen.problem]
+        problems: list[str] = []
         channels: dict[str, list[Event]] = defaultdict(list)
         for channel, *rest in seen.events:
             channels[channel].append(rest)
@@ -184,6 +184,9 @@ class Scenario:
                 problems.append(f"{channel}: unexpected {events}")
         for channel, wanted in self.expected.items():
             problems += _differences(channel, [_known_to(seen.sdk, event) for event in wanted], channels[channel])
+        if seen.problem is not None:
+            # What is missing is missing because the run has stopped.
+            return [seen.problem, *(problem for problem in problems if ": never saw " not in problem)]
         if not problems:
             for check in self.checks:
                 try:

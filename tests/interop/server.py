@@ -17,6 +17,7 @@ from pathlib import Path
 import lsserver
 
 SETS = Path(__file__).parent / "sets"
+COMMON = ("--adapters-dir", str(SETS), "--no-demo", "--config", str(Path(__file__).with_name("server.toml")))
 START_SECONDS = 30
 STOP_SECONDS = 10
 
@@ -47,7 +48,7 @@ class Server:
         sockets += options.count("--listen")
         listen = ["--port", "0"] if port else []
         self._process = subprocess.Popen(
-            [_twistd(), "-n", "lsserver", *listen, "--adapters-dir", str(SETS), "--no-demo", *options],
+            [_twistd(), "-n", "lsserver", *listen, *COMMON, *options],
             cwd=self._folder,
             env={**os.environ, "PYTHONPATH": _with_package(os.environ.get("PYTHONPATH", ""))},
             stdin=subprocess.DEVNULL,
@@ -94,6 +95,16 @@ class Server:
             return self._news.wait_for(
                 lambda: any(re.search(pattern, line) for line in self.lines[start:]), deadline - time.monotonic()
             )
+
+    def faults(self, start: int = 0) -> list[str]:
+        """The tracebacks in the log from line C{start} on, but for those that the adapters were asked for."""
+        entries: list[str] = []
+        for line in self.lines[start:]:
+            if line.startswith("\t") and entries:
+                entries[-1] += "\n" + line
+            else:
+                entries.append(line)
+        return [entry for entry in entries if "Traceback" in entry and "a fault that was asked for" not in entry]
 
     def _read(self) -> None:
         assert self._process.stdout is not None

@@ -27,30 +27,53 @@ WIDTH = 12
 """Scenarios that are played at a time."""
 
 
+SECONDS = 100
+"""After which a class is given up."""
+
+
 class Matrix:
     """What the classes share."""
 
-    timeout = 110
+    timeout = SECONDS + 20
     driver: ClassVar[Driver]
     transport: ClassVar[str | None]
     results: ClassVar[dict[str, Seen]]
+    faults: ClassVar[list[str]]
 
     @classmethod
-    async def play(cls) -> None:
-        """Play all scenarios of the class."""
+    async def played(cls) -> None:
+        """Play all scenarios of the class, the first time."""
+        if "results" not in cls.__dict__:
+            await cls._play()
+
+    def test_without_faults_of_the_server(self) -> Deferred[None]:
+        """What was played has left no traceback in the log of the server."""
+
+        async def run() -> None:
+            await self.played()
+            if self.faults:
+                raise AssertionError("\n".join(self.faults))
+
+        return Deferred.fromCoroutine(run())
+
+    @classmethod
+    async def _play(cls) -> None:
         cls.driver.arguments(), cls.driver.folder(), cls.driver.environment()  # skip before anything starts
         server = shared()
+        before = len(server.lines)
         proxies: dict[str, Proxy] = {}
         runs = []
         for scenario in cls.scenarios():
             run = cls.run_of(scenario)
             address = server.urls[0]
             if scenario.cuts:
-                proxies[run] = await Proxy(reactor, server.port).start()
+                # In Node.js, the older SDK takes the stack trace of the error for the rest of a poll that is cut.
+                proxies[run] = await Proxy(reactor, server.port, whole_polls=not cls.driver.sdk.unified).start()
                 address = proxies[run].address
             runs.append(scenario.job(run, address, cls.transport))
         try:
-            cls.results = await cls.driver.play(reactor, runs, lambda run, what: proxies[run].cut(what), WIDTH)
+            cls.results = await cls.driver.play(reactor, runs, lambda run, what: proxies[run].cut(what), WIDTH, SECONDS)
+            cls.faults = server.faults(before)
         finally:
             for proxy in proxies.values():
                 await proxy.stop()
@@ -83,8 +106,7 @@ def _class(driver: Driver, transport: str | None) -> type[TestCase]:
 def _test(scenario: Scenario) -> Callable[[Any], Deferred[None]]:
     async def run(self: Any) -> None:
         cls = type(self)
-        if "results" not in cls.__dict__:
-            await cls.play()
+        await cls.played()
         run = cls.run_of(scenario)
         problems = scenario.problems(run, cls.results[run])
         if problems:

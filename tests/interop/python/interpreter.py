@@ -148,7 +148,7 @@ class Player:
         second: dict[str, Any] | None = None,
         **settings: Any,
     ) -> None:
-        one = Subscription(mode)
+        one = Subscription(mode, items, fields) if items and fields else Subscription(mode, None, None)
         if items:
             one.setItems(items)
         else:

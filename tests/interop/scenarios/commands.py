@@ -138,7 +138,8 @@ def two_levels(s: Script) -> None:
     s.read("quantity", "s", ITEM, "qty", key)
     s.see("quantity", ["11"])
     s.publish(ITEM, row(key, "DELETE"))
-    s.see("s", update(ITEM, key, "DELETE", None, None, None))
+    # The SDKs do not agree on whether a row that is deleted still has its second level.
+    s.see("s", update(ITEM, key, "DELETE", None, OneOf(None, "1.6"), OneOf(None, "ACME")))
     s.publish(ITEM, row(key, "ADD", "12"))
     s.see("s", update(ITEM, key, "ADD", "12", None, None))
     s.see("s", update(ITEM, key, "UPDATE", "12", "1.5", "ACME", snapshot=OneOf(True, False)))

@@ -63,7 +63,7 @@ def frequency_changed(s: Script) -> None:
         slow = [number for number in numbers if number <= 50]
         assert 2 <= len(slow) <= 5, f"{slow} in one second"
         if seen.transport in ("WS-STREAMING", "HTTP-STREAMING"):
-            assert_equal([number for number in numbers if number > 50], list(range(51, 61)))
+            assert sum(number > 50 for number in numbers) >= 5, f"{numbers}"
 
 
 @scenario()
@@ -195,7 +195,7 @@ def bandwidth_changed(s: Script) -> None:
         slow = [number for number in numbers if number <= 100]
         assert 5 <= len(slow) <= 25, f"{len(slow)} updates of 2 kB in two seconds at 10 kB/s"
         if seen.transport in ("WS-STREAMING", "HTTP-STREAMING"):
-            assert_equal([number for number in numbers if number > 100], list(range(101, 121)))
+            assert sum(number > 100 for number in numbers) >= 10, f"{numbers}"
 
 
 @scenario()

@@ -1,0 +1,1 @@
+"""Unmodified Remote Adapter SDKs against the server, seen by a client SDK."""
