@@ -19,8 +19,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
-OWN_SUITES = {"interop", "browser"}
-"""Test packages that need more than Python: other languages, a browser. They skip what is missing."""
+OWN_SUITES = {"browser": 1, "interop": 2}
+"""
+Test packages that need more than Python (other languages, a browser), and how many
+of their tests run at a time. They skip what is missing.
+"""
 
 FULLY_COVERED = {"tlcp", "engine"}
 """Packages of lsserver of which their own tests cover every branch."""
@@ -63,7 +66,7 @@ def suites() -> dict[str, list[list[str]]]:
     packages = sorted(path.name for path in (ROOT / "tests").iterdir() if (path / "__init__.py").is_file())
     modules = sorted(path.stem for path in (ROOT / "tests").glob("test_*.py"))
     core = [f"tests.{name}" for name in packages if name in FULLY_COVERED]
-    unit = [f"tests.{name}" for name in (*packages, *modules) if name not in FULLY_COVERED | OWN_SUITES]
+    unit = [f"tests.{name}" for name in (*packages, *modules) if name not in FULLY_COVERED | set(OWN_SUITES)]
     covered = ",".join(f"lsserver/{name}/*" for name in sorted(FULLY_COVERED))
     found = {
         "ruff": [["ruff", "check", "."]],
@@ -79,8 +82,9 @@ def suites() -> dict[str, list[list[str]]]:
             [PYTHON, "-m", "coverage", "report"],
         ],
     }
-    for name in sorted(OWN_SUITES.intersection(packages)):
-        found[name] = [trial(f"tests.{name}")]
+    for name, jobs in OWN_SUITES.items():
+        if name in packages:
+            found[name] = [trial(*([f"-j{jobs}"] if jobs > 1 else []), f"tests.{name}")]
     return found
 
 
