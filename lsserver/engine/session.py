@@ -27,17 +27,19 @@ from twisted.logger import Logger
 
 from lsserver.engine.bandwidth import Bandwidth
 from lsserver.engine.binding import Binding
+from lsserver.engine.budget import Budget
 from lsserver.engine.client import Client
 from lsserver.engine.connection import IStreamConnection
 from lsserver.engine.heading import Heading
 from lsserver.engine.messages import Messages
+from lsserver.engine.quotas import Allotment
 from lsserver.engine.refusal import Refusal
 from lsserver.engine.stream import Stream
 from lsserver.engine.subscribing import prepare
 from lsserver.engine.tables import TableNotifications
 from lsserver.engine.view import diffs_code
 from lsserver.tlcp.codes import ControlCode, SessionCode
-from lsserver.tlcp.requests import BindSession, CreateSession, Message, Subscribe
+from lsserver.tlcp.requests import BindSession, ControlRequest, CreateSession, Destroy, Message, Subscribe
 
 if TYPE_CHECKING:
     from lsserver.engine.flusher import Flusher
@@ -67,6 +69,7 @@ class Session:
     """
     @ivar user: as the client sent it; C{None} = anonymous.
     @ivar wants_tables: the Metadata Adapter wants to know of this user's subscriptions.
+    @ivar allotment: how much of what it may have is in use.
     @ivar over: fires once C{notify_session_close} has returned.
     """
 
@@ -93,6 +96,7 @@ class Session:
         )
         self.tables = TableNotifications(hosted.metadata, request.user, session_id, hosted.sequentialize)
         self.subscriptions: dict[int, Subscription] = {}
+        self.allotment = Allotment(around.settings)
         self.closed = False
         self.over: Deferred[None] = Deferred()
         self.notify = self.stream.notify
@@ -100,8 +104,14 @@ class Session:
         self._wheel = around.wheel
         self._heading = Heading(self, request.connection.reduce_head)
         self._messages = Messages(
-            self, around.wheel, around.settings.missing_message_timeout_millis, around.settings.max_pending_messages
+            self,
+            around.wheel,
+            around.settings.missing_message_timeout_millis,
+            around.settings.max_pending_messages,
+            around.settings.max_message_length,
         )
+        rate = around.settings.max_session_requests_per_second
+        self._budget = Budget(rate, around.wheel.now) if rate is not None else None
         self._activating: dict[int, list[Deferred[Exception | None]]] = {}
         self._deleted: deque[int] = deque(maxlen=MAX_DELETED)
         self._expiry: Timer | None = None
@@ -164,6 +174,10 @@ class Session:
             reduced=request.connection.reduce_head,
             recovery_from=recovery_from,
         )
+        if isinstance(request, CreateSession):
+            # Whatever idle time it asks for: clients of version 8 give a session up
+            # whose creation is held, and make the next.
+            binding.idle_millis = 0
         self.stream.bind(binding, head, replay)
 
     def stream_bound(self, connection: IStreamConnection) -> bool:
@@ -199,6 +213,15 @@ class Session:
 
     # Control requests
 
+    def spend(self, request: ControlRequest) -> None:
+        """
+        Count a request.
+
+        @raise Refusal: the session sends too many.
+        """
+        if self._budget is not None and not isinstance(request, Destroy) and not self._budget.take():
+            raise Refusal(ControlCode.INTERNAL_ERROR, "Too many requests")
+
     async def subscribe(self, request: Subscribe) -> None:
         """
         C{add}. One that is repeated is answered as the first one was.
@@ -215,12 +238,14 @@ class Session:
             return
         if sub_id in self._deleted:
             raise Refusal(ControlCode.SUBSCRIPTION_NOT_FOUND, ControlCode.SUBSCRIPTION_NOT_FOUND.text)
+        self.allotment.subscription(sub_id)
         self._activating[sub_id] = []
         outcome: Exception | None = None
         try:
             await self._open(request)
         except Exception as error:
             outcome = error
+            self.allotment.release(sub_id)
             raise
         finally:
             for waiter in self._activating.pop(sub_id):
@@ -257,6 +282,7 @@ class Session:
         subscription = self.subscriptions.pop(sub_id, None)
         if subscription is None:
             raise Refusal(ControlCode.SUBSCRIPTION_NOT_FOUND, ControlCode.SUBSCRIPTION_NOT_FOUND.text)
+        self.allotment.release(sub_id)
         subscription.close()
         self._deleted.append(sub_id)
         self.notify(self.dialect.unsub(sub_id))
@@ -301,6 +327,14 @@ class Session:
         """C{constrain}."""
         if bandwidth is not None:
             self.bandwidth.request(bandwidth)
+        self._constrained()
+
+    def allow_bandwidth(self, kbps: float) -> None:
+        """Another limit than the Metadata Adapter's (adapters-api.md 6.1), in kbit/s; infinite = none."""
+        self.bandwidth.allow(kbps)
+        self._constrained()
+
+    def _constrained(self) -> None:
         line = self._heading.constrained() if self.stream.binding is not None else None
         if line is not None:
             self.stream.write_soon(line)

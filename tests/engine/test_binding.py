@@ -200,8 +200,17 @@ class Polls(BindingCase):
         self.client.create(POLL)
         self.assertEqual(self.client.connection.state, "ended")
 
+    def test_that_of_a_creation_is_never_held(self) -> None:
+        """Clients of version 8 that are forced to poll give up a session whose creation is held."""
+        self.client.create(f"{POLL}&LS_idle_millis=19000")
+        lines = self.client.lines()
+        self.assertEqual(lines[0].split(",")[3], "19000")
+        self.assertEqual(lines[-1], "LOOP,0")
+        self.assertEqual(self.client.connection.state, "ended")
+
     def test_no_probe_nor_sync(self) -> None:
-        self.client.create(f"{POLL}&LS_idle_millis=30000")
+        self.client.create(POLL)
+        self.client.bind(f"{POLL}&LS_idle_millis=30000")
         self.client.lines()
         self.world.advance(29)
         self.assertEqual(self.client.lines(), [])
@@ -618,7 +627,9 @@ class Rebinding(BindingCase):
 
     def test_poll(self) -> None:
         """The delay is that of the poll."""
-        self.client.create(f"{POLL}&LS_idle_millis=9000&LS_polling_millis=300").lines()
+        self.client.create(POLL)
+        self.client.bind(f"{POLL}&LS_idle_millis=9000&LS_polling_millis=300")
+        self.client.lines()
         self.assertEqual(self.rebind(), ["LOOP,300"])
 
     def test_unbound(self) -> None:
