@@ -23,7 +23,7 @@ from lsserver.remote.versions import Dialect
 MAX_KEPT = 100_000
 """Notifications kept while there is no remote; beyond it the oldest are lost."""
 
-_log = Logger("lsserver.remote")
+_log = Logger(namespace="LightstreamerProxyAdapters")
 
 
 @dataclass(slots=True, eq=False)

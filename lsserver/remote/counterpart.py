@@ -45,7 +45,7 @@ MAX_STRAY_LINES = 100
 
 _SHOWN_STRAY_LINES = 5
 
-_log = Logger("lsserver.remote")
+_log = Logger(namespace="LightstreamerProxyAdapters")
 
 
 class RemoteAwayError(Exception):

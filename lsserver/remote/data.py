@@ -27,7 +27,7 @@ from lsserver.remote.settings import EventsRecovery
 CONNECTING, CONNECTED, RECONNECTING = "connecting", "connected", "reconnecting"
 """What the field C{status} of the status item says."""
 
-_log = Logger("lsserver.remote")
+_log = Logger(namespace="LightstreamerProxyAdapters")
 
 
 class RemoteItem:

@@ -20,7 +20,7 @@ from lsserver.remote.codec import encode
 from lsserver.remote.notifications import TerminationRequest, UnsubscriptionRequest
 from lsserver.remote.replies import TableGrants
 
-_log = Logger("lsserver.remote")
+_log = Logger(namespace="LightstreamerProxyAdapters")
 
 
 class Table:

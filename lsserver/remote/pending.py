@@ -17,7 +17,7 @@ from lsserver.remote.replies import Reply
 MANY_TIMEOUTS = 3
 """Requests in a row without an answer after which the remote is said to hang."""
 
-_log = Logger("lsserver.remote")
+_log = Logger(namespace="LightstreamerProxyAdapters")
 
 
 class RequestTimeoutError(AdapterTimeoutError):

@@ -32,7 +32,7 @@ from lsserver.remote.settings import ParameterError, ProxySettings
 SERVER_INSTANCE = secrets.token_hex(8)
 """C{server.instance_id}: new at each start of the server."""
 
-_log = Logger("lsserver.remote")
+_log = Logger(namespace="LightstreamerProxyAdapters")
 
 
 class Proxy:

@@ -63,7 +63,9 @@ class AdapterProcess:
 
         deadline = time.monotonic() + seconds
         with self._news:
-            self._news.wait_for(lambda: len(found()) >= count or not self._reader.is_alive(), deadline - time.monotonic())
+            self._news.wait_for(
+                lambda: len(found()) >= count or not self._reader.is_alive(), deadline - time.monotonic()
+            )
             matches = found()
         if len(matches) < count:
             text = "\n".join(self.lines[-40:])
@@ -92,7 +94,7 @@ class RemoteServer(Server):
 
     def ports(self, label: str) -> list[int]:
         """The ports of one adapter, such as C{SET/metadata}: of requests, and of notifications if there is one."""
-        pattern = re.compile(rf"{re.escape(label)}: waiting for the remote('s notifications)? on port ([0-9]+)")
+        pattern = re.compile(rf"\] {re.escape(label)}: waiting for the remote('s notifications)? on port ([0-9]+)")
         return [int(match[2]) for line in self.lines if (match := pattern.search(line))]
 
     def wait_until_ready(self, label: str, times: int = 1, seconds: float = 30) -> None:
@@ -101,7 +103,7 @@ class RemoteServer(Server):
 
         @raise AssertionError: it has not.
         """
-        self.wait_for_lines(rf"{re.escape(label)}: remote \S+ is ready", times, seconds)
+        self.wait_for_lines(rf"\] {re.escape(label)}: remote \S+ is ready", times, seconds)
 
     def wait_for_lines(self, pattern: str, times: int = 1, seconds: float = 30) -> None:
         """

@@ -86,7 +86,7 @@ class Pair:
         finally:
             for process in cls.processes:
                 process.kill()
-        server().wait_for_lines(rf"{cls.name}/metadata: remote \S+ is lost")
+        server().wait_for_lines(rf"\] {cls.name}/metadata: remote \S+ is lost")
 
     @classmethod
     def sdks(cls) -> Iterable[RemoteSdk]:

@@ -27,11 +27,15 @@ from lightstreamer_adapter.interfaces.metadata import (  # type: ignore[import-n
 )
 from lightstreamer_adapter.server import DataProviderServer, MetadataProviderServer  # type: ignore[import-not-found]
 
+_output = threading.Lock()
+
 MODES = {"merge": "MERGE", "clock": "MERGE", "distinct": "DISTINCT", "command": "COMMAND", "raw": "RAW"}
 
 
 def tell(*words: Any) -> None:
-    print(*words, flush=True)
+    """One line of output; called in any thread."""
+    with _output:
+        print(*words, flush=True)
 
 
 class Data(DataProvider):  # type: ignore[misc]
@@ -154,6 +158,7 @@ def main() -> None:
     for server in servers:
         server.start()
     tell("started")
+    threading.Event().wait()
 
 
 main()

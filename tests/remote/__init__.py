@@ -1,0 +1,1 @@
+"""Tests of the proxies of Remote Adapters, without sockets and processes."""
