@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -155,6 +156,16 @@ class AdapterSet:
     def overloaded(self) -> bool:
         """Whether a pool has more queued calls than its C{max_queue}."""
         return any(lane.overloaded for lane in self.lanes)
+
+    @property
+    def waiting_calls(self) -> float:
+        """
+        Queued calls of the pools that have no C{max_queue} of their own; infinitely
+        many if one that has is beyond it.
+        """
+        if self.overloaded:
+            return math.inf
+        return sum(lane.waiting for lane in self.lanes if lane.settings.max_queue is None)
 
     async def start(
         self, control_listener: IMetadataControlListener, item_listener_for: Callable[[str], IItemEventSink]

@@ -1,7 +1,9 @@
 """
 The bandwidth limit of one session (tlcp.md 8.5, adapters-api.md 6.1).
 
-A token bucket over the bytes of the stream. It belongs to the session, so the
+A token bucket over the bytes that the server writes to the session's connections: lines,
+the heads of frames and chunks around them, and the heads of responses (but not what
+TLS and TCP add, nor the answers to control requests). It belongs to the session, so the
 limit holds across the connections of polling.
 """
 
@@ -12,8 +14,8 @@ import math
 BURST_SECONDS = 0.2
 """How much of an unused limit may be spent at once."""
 
-MIN_BURST = 512.0
-"""Bytes. A very low limit still lets a line through at once."""
+MIN_BURST = 1.0
+"""Bytes. However low the limit, a line goes as soon as those before it are paid for."""
 
 
 class Bandwidth:
@@ -41,6 +43,11 @@ class Bandwidth:
     def request(self, kbps: float) -> None:
         """The client changes its mind."""
         self.requested = kbps
+        self._apply()
+
+    def allow(self, kbps: float) -> None:
+        """Somebody who may overrules the Metadata Adapter; what the client asked for is not forgotten."""
+        self.allowed = kbps
         self._apply()
 
     def _apply(self) -> None:

@@ -33,6 +33,19 @@ class IStreamConnection(Interface):
         stream: on HTTP C{text/plain} with a Content-Length. Nothing follows.
         """
 
+    def unavailable() -> None:
+        """
+        Answer the request with a failure of the transport instead of a line, which
+        makes clients come back later: status 503 on HTTP, a broken connection on WebSocket.
+        """
+
+    def overhead(size: int) -> int:
+        """
+        Bytes that the transport has added to a write of C{size} bytes: the head of the
+        chunk or frame and, the first time, of the response. Asked after
+        each write by sessions with a bandwidth limit.
+        """
+
     def end(close_socket: bool) -> None:
         """
         The last line (C{LOOP} or C{END}) was written. HTTP: finish the response,

@@ -26,7 +26,7 @@ class Flusher:
 
     def __init__(self, clock: IReactorTime, max_delay_millis: int = 0) -> None:
         self._clock = clock
-        self._delay = max_delay_millis / 1000
+        self._delay = self._usual_delay = max_delay_millis / 1000
         self._scheduled = False
         self.dirty: list[Stream] = []
 
@@ -35,6 +35,10 @@ class Flusher:
         if not self._scheduled:
             self._scheduled = True
             self._clock.callLater(self._delay, self.flush)
+
+    def stretch(self, seconds: float) -> None:
+        """Gather for at least so long before each flush, until told otherwise."""
+        self._delay = max(self._usual_delay, seconds)
 
     def flush(self) -> None:
         """Let every dirty stream write; one that fails is closed by itself and harms no other."""

@@ -19,13 +19,15 @@ class RecoveryLog:
     @ivar limit: bytes to keep at most, or -1.
     """
 
-    __slots__ = ("_lines", "_size", "limit", "sent")
+    __slots__ = ("_lines", "_mark", "_marked_at", "_size", "limit", "sent")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.sent = 0
         self._lines: deque[bytes] = deque()
         self._size = 0
+        self._mark = 0
+        self._marked_at = 0.0
 
     @property
     def oldest(self) -> int:
@@ -51,6 +53,19 @@ class RecoveryLog:
         while lines and self._size > self.limit:
             self._size -= len(lines.popleft())
 
+    def age(self, now: float, seconds: float) -> None:
+        """
+        Forget what had been sent already C{seconds} or more ago. To be called now and
+        then: lines live for twice that time and the time between two calls, at most.
+        """
+        if now - self._marked_at < seconds:
+            return
+        lines = self._lines
+        for _ in range(self._mark - self.oldest):
+            self._size -= len(lines.popleft())
+        self._mark = self.sent
+        self._marked_at = now
+
     def received(self) -> None:
         """The client has proved that it got everything: nothing needs to be kept."""
         self._lines.clear()
@@ -70,4 +85,5 @@ class RecoveryLog:
         missing = [line for number, line in enumerate(self._lines) if number >= skip]
         self.received()
         self.sent = count
+        self._mark = min(self._mark, count)
         return missing

@@ -29,6 +29,9 @@ _log = Logger(namespace="LightstreamerLogger.pump")
 MAX_LINES = 1024
 """Lines written in one turn, so that a long backlog does not keep the others waiting."""
 
+LATENESS = 1 / 64
+"""Seconds. Two ticks of the wheel."""
+
 LOOP_ROOM = 14
 """Bytes kept free in a response of limited length for C{LOOP} and its argument."""
 
@@ -51,6 +54,7 @@ class Stream:
     @ivar pending: lines and slots, in the order in which they came up.
     @ivar dirty: the flusher has the stream in its list.
     @ivar binding: the connection, C{None} while unbound.
+    @ivar lateness: seconds by which an update may be late without the next being late as well.
     """
 
     __slots__ = (
@@ -64,6 +68,7 @@ class Stream:
         "dialect",
         "dirty",
         "flusher",
+        "lateness",
         "log",
         "pending",
         "session_id",
@@ -94,6 +99,7 @@ class Stream:
         self.binding: Binding | None = None
         self.closed = False
         self.dirty = False
+        self.lateness = LATENESS + settings.max_delay_millis / 1000
         self.pending: list[bytes | Slot] = []
         self.log = RecoveryLog(0)
 
@@ -126,6 +132,15 @@ class Stream:
             self.dirty = True
             self.flusher.dirty.append(self)
             self.flusher.schedule()
+
+    def age(self, now: float) -> None:
+        """
+        Forget what was sent long ago, as long as the connection seems to be fine; what a
+        client that is away or does not read will ask for is kept.
+        """
+        binding = self.binding
+        if binding is not None and binding.connection.writable:
+            self.log.age(now, self.settings.session_recovery_millis / 1000)
 
     # Bound and unbound
 
@@ -170,7 +185,7 @@ class Stream:
         """Ask the client to bind again in C{millis}, and let go of the connection."""
         binding = self.unbind()
         if binding is not None:
-            binding.connection.write(self.dialect.loop(millis))
+            self._write(binding, self.dialect.loop(millis))
             binding.connection.end(close_socket)
             self._owner.unbound(millis + self.settings.session_timeout_millis)
 
@@ -262,6 +277,7 @@ class Stream:
             size += len(line)
             fitting += 1
         self.pending[:0] = lines[fitting:]
+        self.bandwidth.spend(-sum(map(len, lines[fitting:])))
         if fitting:
             self.log.append(lines[:fitting])
             binding.connection.write(b"".join(lines[:fitting]))
@@ -282,6 +298,8 @@ class Stream:
         lines = self._gather(binding, now)
         if lines:
             self._send(binding, lines, now)
+            if self.bandwidth.limited:
+                self.bandwidth.spend(binding.connection.overhead(sum(map(len, lines))))
         if binding.closed:
             return
         if binding.polling:
@@ -353,3 +371,5 @@ class Stream:
             binding.room -= len(data)
         binding.last_write = self.wheel.now()
         binding.connection.write(data)
+        if self.bandwidth.limited:
+            self.bandwidth.spend(len(data) + binding.connection.overhead(len(data)))

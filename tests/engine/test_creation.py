@@ -225,7 +225,7 @@ class Refusals(CreationCase):
         """tlcp.md 1.3: the connection is dropped instead."""
         self.answer("notify_user", ResourceUnavailableError("database"))
         client = self.world.client(Version(2, 1)).create()
-        self.assertEqual((client.connection.state, client.lines()), ("aborted", []))
+        self.assertEqual((client.connection.state, client.lines()), ("unavailable", []))
 
     def test_old_clients_are_told_of_final_refusals(self) -> None:
         self.answer("notify_user", AccessError("no"))

@@ -148,7 +148,8 @@ class FakeData:
         self.calls: list[tuple[str, str]] = []
 
     async def issnapshot_available(self, item: str) -> bool:
-        return bool(await settle(self.snapshot_available))
+        answer = self.snapshot_available
+        return bool(await settle(answer(item) if callable(answer) else answer))
 
     async def subscribe(self, item: str) -> None:
         self.calls.append(("subscribe", item))
@@ -172,6 +173,7 @@ class FakeSet:
         self.sinks: dict[str, Any] = {}
         self.control: Any = None
         self.stopped = False
+        self.waiting_calls = 0.0
 
     async def start(self, control: Any, sink_for: Callable[[str], Any]) -> None:
         self.control = control
@@ -185,7 +187,7 @@ class FakeSet:
 class FakeConnection:
     """
     @ivar data: everything written.
-    @ivar state: C{open}, C{refused}, C{ended}, C{closed} (ended with the socket) or C{aborted}.
+    @ivar state: C{open}, C{refused}, C{unavailable}, C{ended}, C{closed} (ended with the socket) or C{aborted}.
     """
 
     def __init__(self, websocket: bool) -> None:
@@ -205,6 +207,13 @@ class FakeConnection:
         assert self.state == "open" and not self.data
         self.data = line
         self.state = "refused"
+
+    def unavailable(self) -> None:
+        assert self.state == "open" and not self.data
+        self.state = "unavailable"
+
+    def overhead(self, size: int) -> int:
+        return 2 if self.websocket else len(f"{size:x}") + 4
 
     def end(self, close_socket: bool) -> None:
         assert self.state == "open"

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from lsserver.engine.update import Update
     from lsserver.engine.view import View
 
-LATENESS = 1 / 64
-"""Seconds by which an update may be late without the next being late as well."""
-
 MAX_LINES = 256
 """A slot with a long queue lets others have their turn after so many lines."""
 
@@ -194,7 +191,7 @@ class Slot:
 
     def after(self, due: float, now: float) -> float:
         """When the next update may go after one that was due at C{due} and went at C{now}."""
-        return (due if now - due < LATENESS else now) + self.period
+        return (due if now - due < self.stream.lateness else now) + self.period
 
     def suppressed(self) -> int:
         """Updates that filtering kept from the client, for the subscription's statistics."""
