@@ -57,9 +57,43 @@ ENGINE: Mapping[str, Element] = {
     "max_pending_notifications": Element(
         "Most notifications that wait for one session before it is closed.", "notifications", 1
     ),
-    "max_pending_messages": Element("Most messages of one session that wait for their turn.", "messages", 1),
+    "max_pending_messages": Element(
+        "Most messages of one session that wait for their turn or for the Metadata Adapter; the next one is answered "
+        "with REQERR 68.",
+        "messages",
+        1,
+    ),
+    "max_message_length": Element("Longest message of a client; a longer one fails with MSGFAIL 34.", "characters", 1),
     "max_delay_millis": _millis("How long updates may wait to be sent together."),
-    "max_sessions": Element("Most sessions at a time; further ones are refused.", "sessions", 0),
+    "max_sessions": Element("Most sessions at a time; further ones are refused with CONERR 8.", "sessions", 0),
+    "max_sessions_per_user": Element(
+        "Most sessions of one user in one adapter set; further ones are refused with CONERR 8. Sessions without a user "
+        "do not count.",
+        "sessions",
+        1,
+    ),
+    "max_sessions_per_ip": Element(
+        "Most sessions from one IPv4 address, or from one IPv6 network of 64 bits; further ones are refused with "
+        "CONERR 8.",
+        "sessions",
+        1,
+    ),
+    "max_session_requests_per_second": Element(
+        "Most control requests and messages of one session, on whatever connections, over ten seconds; the next one is "
+        "answered with REQERR 68.",
+        "per second",
+        1,
+    ),
+    "max_subscriptions_per_session": Element(
+        "Most subscriptions of one session; the next one is refused with REQERR 30.", "subscriptions", 1
+    ),
+    "max_items_per_session": Element(
+        "Most items in all subscriptions of one session; what goes beyond is refused with REQERR 30.", "items", 1
+    ),
+    "max_items_per_subscription": Element("Most items of a group; a larger one is refused with REQERR 21.", "items", 1),
+    "max_fields_per_subscription": Element(
+        "Most fields of a schema; a larger one is refused with REQERR 23.", "fields", 1
+    ),
     "delta_delivery": Element("Send only the fields that changed. No: every update carries every field."),
     "default_diff_order": Element(
         "Difference algorithms tried for fields of which the Data Adapter said nothing.",

@@ -48,6 +48,7 @@ class Admission:
     is created then, or what has been announced to the adapter is closed again.
 
     @param run_combo: executes the control requests that came with the creation.
+    @param authenticated: called when the user is who he says; may raise a L{Refusal}.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Admission:
         new_id: Callable[[], str],
         find: Callable[[str], Session | None],
         run_combo: Callable[[Session, CreateSession], Any],
+        authenticated: Callable[[], None],
     ) -> None:
         self._around = around
         self._hosted = hosted
@@ -67,6 +69,7 @@ class Admission:
         self._new_id = new_id
         self._find = find
         self._run_combo = run_combo
+        self._authenticated = authenticated
         self._authentication: Deferred[Any] | None = None
         self.abandoned = False
 
@@ -86,6 +89,7 @@ class Admission:
         await self._authenticate()
         if self.abandoned:
             return None
+        self._authenticated()
         try:
             bandwidth = await metadata.get_allowed_max_bandwidth(request.user)
             wants_tables = await metadata.wants_tables_notification(request.user)

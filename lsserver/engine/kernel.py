@@ -17,6 +17,7 @@ from lsserver.engine.client import Client
 from lsserver.engine.connection import IStreamConnection
 from lsserver.engine.flusher import Flusher
 from lsserver.engine.hosting import HostedSet
+from lsserver.engine.quotas import Places, Quota, network_of
 from lsserver.engine.refusal import Refusal
 from lsserver.engine.session import Session, Surroundings
 from lsserver.engine.settings import EngineSettings
@@ -60,6 +61,9 @@ class Kernel:
         self._flusher = Flusher(clock, settings.max_delay_millis)
         self._failed = failed
         self._creating = 0
+        self._of_user = Quota(settings.max_sessions_per_user)
+        self._from_address = Quota(settings.max_sessions_per_ip)
+        self._places: dict[str, Places] = {}
         self._closing: set[Session] = set()
         self._around = Surroundings(settings, self._wheel, self._flusher, self._forget, self._later)
 
@@ -108,6 +112,7 @@ class Kernel:
 
     def _forget(self, session: Session) -> None:
         if self.sessions.pop(session.id, None) is not None:
+            self._places.pop(session.id).leave()
             self._closing.add(session)
             session.over.addCallback(lambda _: self._closing.discard(session))
 
@@ -143,10 +148,19 @@ class Kernel:
     ) -> Session | None:
         self._creating += 1
         session = None
+        places = Places(network_of(client.remote_ip))
         try:
             hosted = self._admit(request, client)
+            self._take_address(request, places)
             admission = Admission(
-                self._around, hosted, request, client, self._new_id, self.sessions.get, self._run_combo
+                self._around,
+                hosted,
+                request,
+                client,
+                self._new_id,
+                self.sessions.get,
+                self._run_combo,
+                lambda: self._take_user(request, hosted, places),
             )
             admissions.append(admission)
             session = await admission.run()
@@ -162,6 +176,7 @@ class Kernel:
             )
             self._replace(request, session)
             self.sessions[session.id] = session
+            self._places[session.id] = places
             session.bind_first(connection, request, client)
             return session
         except Refusal as refusal:
@@ -176,6 +191,8 @@ class Kernel:
             return None
         finally:
             self._creating -= 1
+            if session is None or session.id not in self.sessions:
+                places.leave()
 
     def _admit(self, request: CreateSession, client: Client) -> HostedSet:
         """The checks that need no adapter."""
@@ -189,6 +206,18 @@ class Kernel:
             raise refuse(SessionCode.SESSION_COUNT)
         return hosted
 
+    def _take_address(self, request: CreateSession, places: Places) -> None:
+        if places.address:
+            replaced = self._places.get(request.old_session or "")
+            beyond = 1 if replaced is not None and replaced.address == places.address else 0
+            places.take(self._from_address, places.address, beyond, "Too many sessions from this address")
+
+    def _take_user(self, request: CreateSession, hosted: HostedSet, places: Places) -> None:
+        """Once he is known: before, a stranger could use up the sessions of a user whose name he has heard."""
+        if request.user is not None:
+            beyond = 0 if self._given_up(request, request.user, hosted) is None else 1
+            places.take(self._of_user, (hosted.id, request.user), beyond, "Too many sessions of this user")
+
     def _refuse(self, connection: IStreamConnection, client: Client, refusal: Refusal) -> None:
         if refusal.code in TEMPORARY and not client.dialect.temporary_refusals:
             # Such a client takes the code for final, but comes back after a broken connection.
@@ -198,9 +227,13 @@ class Kernel:
 
     def _replace(self, request: CreateSession, session: Session) -> None:
         """C{LS_old_session}: the client has given that one up."""
-        old = self.sessions.get(request.old_session) if request.old_session else None
-        if old is not None and old.user == session.user and old.hosted is session.hosted:
+        old = self._given_up(request, session.user, session.hosted)
+        if old is not None:
             old.vanish(f"replaced by {session.id}")
+
+    def _given_up(self, request: CreateSession, user: str | None, hosted: HostedSet) -> Session | None:
+        old = self.sessions.get(request.old_session or "")
+        return old if old is not None and old.user == user and old.hosted is hosted else None
 
     async def _run_combo(self, session: Session, request: CreateSession) -> None:
         for control in request.combo:
@@ -254,6 +287,7 @@ class Kernel:
                 code = ControlCode.INCOMPATIBLE_PROTOCOL
                 raise Refusal(code, code.text)
             session.touch()
+            session.spend(request)
             await self._perform(request, session)
         except Refusal as refusal:
             return dialect.reqerr(request.req_id, refusal.code, refusal.text)

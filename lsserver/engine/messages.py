@@ -9,6 +9,7 @@ twice, since clients repeat it when an answer is lost, and is processed once.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.defer import Deferred
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 _log = Logger(namespace="LightstreamerLogger.requests.messages")
 
-MAX_REMEMBERED = 1_000
-"""Progressives of a sequence that were skipped or came early, remembered one by one."""
+MAX_REMEMBERED = 100
+"""Runs of progressives that were given up, remembered for each sequence."""
 
 
 class MessageHost(Protocol):
@@ -57,17 +58,15 @@ class Skipped:
     """The progressives that were given up, as far as they are remembered."""
 
     def __init__(self) -> None:
-        self._numbers: dict[int, None] = {}
+        self._runs: deque[tuple[int, int]] = deque(maxlen=MAX_REMEMBERED)
 
     def add(self, first: int, last: int) -> None:
-        """C{first} and C{last} are the ends of a run."""
-        for number in range(max(first, last - MAX_REMEMBERED + 1), last + 1):
-            self._numbers[number] = None
-        while len(self._numbers) > MAX_REMEMBERED:
-            del self._numbers[next(iter(self._numbers))]
+        """C{first} and C{last} are the ends of a run; an empty one has its last before its first."""
+        if first <= last:
+            self._runs.append((first, last))
 
     def __contains__(self, number: int) -> bool:
-        return number in self._numbers
+        return any(first <= number <= last for first, last in self._runs)
 
 
 class Sequence:
@@ -102,9 +101,10 @@ class Sequence:
             return
         if number in self._waiting:
             return
-        if len(self._waiting) >= self._messages.max_pending and number != self._expected:
+        if number != self._expected and self._messages.full:
             raise too_many()
         self._waiting[number] = message
+        self._messages.pending += 1
         if number > self._expected:
             self._timers[number] = self._messages.wheel.after(self._messages.max_wait(message), self._expired, number)
         self._next()
@@ -143,6 +143,7 @@ class Sequence:
 
     async def _process(self, message: Message) -> None:
         await self._messages.process(message)
+        self._messages.pending -= 1
         self._busy = False
         self._next()
 
@@ -174,15 +175,21 @@ class Unordered:
                 raise skipped()
             if number <= self.floor or number in self._received:
                 return
-            if len(self._received) >= self._messages.max_pending:
-                raise too_many()
+        if self._messages.full or len(self._received) >= self._messages.max_pending:
+            raise too_many()
+        if number is not None:
             self._received.add(number)
             self._advance()
             if number > self.floor:
                 self._timers[number] = self._messages.wheel.after(
                     self._messages.max_wait(message), self._expired, number
                 )
-        Deferred.fromCoroutine(self._messages.process(message))
+        self._messages.pending += 1
+        Deferred.fromCoroutine(self._process(message))
+
+    async def _process(self, message: Message) -> None:
+        await self._messages.process(message)
+        self._messages.pending -= 1
 
     def close(self) -> None:
         """The session is over."""
@@ -214,17 +221,29 @@ class Messages:
     All messages of one session.
 
     @param max_wait_millis: how long a message may wait for those before it.
-    @param max_pending: messages of a sequence that may wait.
+    @ivar max_pending: how many may wait, for their turn or for the adapter. Beyond
+        that, the one that a sequence waits for is taken all the same.
+    @param max_length: of a message, in characters.
+    @ivar pending: how many wait.
     """
 
-    def __init__(self, host: MessageHost, wheel: Wheel, max_wait_millis: int, max_pending: int) -> None:
+    def __init__(
+        self, host: MessageHost, wheel: Wheel, max_wait_millis: int, max_pending: int, max_length: int | None = None
+    ) -> None:
         self._host = host
         self._max_wait = max_wait_millis
         self._sequences: dict[str, Sequence] = {}
         self._unordered = Unordered(self)
         self._closed = False
+        self._max_length = max_length
         self.wheel = wheel
         self.max_pending = max_pending
+        self.pending = 0
+
+    @property
+    def full(self) -> bool:
+        """No more of them may wait."""
+        return self.pending >= self.max_pending
 
     def accept(self, message: Message) -> None:
         """
@@ -260,11 +279,14 @@ class Messages:
         number = message.progressive or 0
         dialect = self._host.dialect
         try:
+            if self._max_length is not None and len(message.message) > self._max_length:
+                # Not an error of the request, since the sequence has to go on after it.
+                raise NotificationError("longer than max_message_length")
             response = await self._host.deliver(message.message)
         except CreditsError as error:
             line = dialect.msgfail(message.sequence, number, error.client_error_code, error.client_user_msg or "")
         except NotificationError as error:
-            _log.info("message refused by the Metadata Adapter: {error!r}", error=error)
+            _log.info("message refused: {error!r}", error=error)
             line = self._failed(message, ControlCode.MESSAGE_REJECTED)
         except Exception as error:
             _log.error("message failed in the Metadata Adapter: {error!r}", error=error)

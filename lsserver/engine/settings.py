@@ -33,8 +33,16 @@ class EngineSettings:
     max_buffer_size: int = 1_000
     max_pending_notifications: int = 100_000
     max_pending_messages: int = 1_000
+    max_message_length: int | None = None
     max_delay_millis: int = 0
     max_sessions: int | None = None
+    max_sessions_per_user: int | None = None
+    max_sessions_per_ip: int | None = None
+    max_session_requests_per_second: int | None = None
+    max_subscriptions_per_session: int | None = None
+    max_items_per_session: int | None = None
+    max_items_per_subscription: int | None = 10_000
+    max_fields_per_subscription: int | None = 1_000
     delta_delivery: bool = True
     default_diff_order: tuple[str, ...] = ()
     jsonpatch_min_length: int | None = 50

@@ -48,6 +48,7 @@ async def prepare(session: Session, request: Subscribe) -> Subscription:
         raise refuse(ControlCode.BAD_DATA_ADAPTER)
     try:
         items, fields = await _resolve(session, request, feed)
+        session.allotment.size(request.sub_id, len(items), len(fields))
         grants = await _grant(session, request, feed, items)
     except (Refusal, GeneratorExit):
         raise

@@ -360,8 +360,8 @@ class Memory(SynchronousTestCase):
 
     def test_bounded(self) -> None:
         skipped = Skipped()
-        for start in range(0, 10 * MAX_REMEMBERED, 100):
-            skipped.add(start, start + 50)
-        self.assertIn(10 * MAX_REMEMBERED - 100, skipped)
-        self.assertNotIn(10 * MAX_REMEMBERED - 49, skipped)
-        self.assertNotIn(0, skipped)
+        for start in range(0, 10 * (MAX_REMEMBERED + 1), 10):
+            skipped.add(start, start + 5)
+        skipped.add(7, 6)
+        for number, remembered in ((0, False), (5, False), (10, True), (15, True), (16, False)):
+            self.assertEqual(number in skipped, remembered, number)
