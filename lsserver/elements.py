@@ -21,7 +21,10 @@ def _millis(meaning: str, minimum: float = 0, path: str = "") -> Element:
 
 ENGINE: Mapping[str, Element] = {
     "request_limit": Element(
-        "Largest request: a GET whole, a POST head and body each, a WebSocket message.", "bytes", 1000
+        "Largest request: a GET whole (else HTTP 414), a POST head (431) and body (413) each, a WebSocket message "
+        "(ERROR, REQERR or CONERR 67).",
+        "bytes",
+        1000,
     ),
     "content_length": Element(
         "Length of one HTTP streaming response, after which the client binds again; also the longest poll response. "
@@ -94,6 +97,23 @@ ENGINE: Mapping[str, Element] = {
     "max_fields_per_subscription": Element(
         "Most fields of a schema; a larger one is refused with REQERR 23.", "fields", 1
     ),
+    "max_reactor_lag_millis": _millis(
+        "How late the reactor may be, again and again, before new sessions have to wait or are sent away. 0: no limit."
+    ),
+    "server_pool_max_queue": Element(
+        "Most calls of adapters that wait for a thread or a place before new sessions have to wait or are sent away. "
+        "-1: no limit. Pools with a max_queue of their own are counted by that.",
+        "calls",
+        -1,
+    ),
+    "prestarted_max_queue": Element(
+        "Most sessions that were created and not used yet before new ones have to wait or are sent away. -1: no limit.",
+        "sessions",
+        -1,
+    ),
+    "max_waiting_creations": Element(
+        "Most clients that may wait for the end of an overload; further ones are told to come back.", "clients", 0
+    ),
     "delta_delivery": Element("Send only the fields that changed. No: every update carries every field."),
     "default_diff_order": Element(
         "Difference algorithms tried for fields of which the Data Adapter said nothing.",
@@ -115,10 +135,30 @@ CALLS: Mapping[str, Element] = {
 TRANSPORT: Mapping[str, Element] = {
     "request_limit": ENGINE["request_limit"],
     "read_timeout_millis": _millis(
-        "Time for the head of a request, and again for its body; idle connections too. 0: no limit."
+        "Time for the head of a request, again for its body, and for one WebSocket message, however many bytes come in "
+        "it; idle connections too. Then the connection is closed. 0: no limit."
     ),
     "write_timeout_millis": _millis("How long a client may take nothing of what waits for it. 0: no limit."),
     "handshake_timeout_millis": _millis("Time for a TLS handshake. 0: no limit."),
+    "max_headers": Element("Most headers of a request; one with more is answered with HTTP 431.", "headers", 10),
+    "max_connections": Element(
+        "Most connections of all sockets together, as far as the limit of open files allows; further ones are closed "
+        "at once.",
+        "connections",
+        1,
+    ),
+    "max_connections_per_ip": Element(
+        "Most connections from one IPv4 address, or from one IPv6 network of 64 bits; further ones are closed at once. "
+        "Not on sockets with skip_local_forwards, where all come from the proxies.",
+        "connections",
+        1,
+    ),
+    "max_requests_per_second": Element(
+        "Most requests on one connection, over ten seconds. HTTP answers the next one with 429; a WebSocket is not read "
+        "from until it is its time.",
+        "per second",
+        1,
+    ),
     "websocket_enabled": Element("Accept WebSocket; without it clients use HTTP streaming.", path="websocket.enabled"),
     "websocket_max_closing_wait_millis": _millis(
         "How long the client's closing frame is waited for.", path="websocket.max_closing_wait_millis"
@@ -129,6 +169,12 @@ TRANSPORT: Mapping[str, Element] = {
     ),
     "max_outbound_frame_size": Element(
         "Longer WebSocket messages are sent in fragments.", "bytes", 125, path="websocket.max_outbound_frame_size"
+    ),
+    "sendbuf": Element(
+        "Most bytes of a stream that the kernel holds for a slow client; less than max_recovery_length, or a client "
+        "whose connection breaks cannot be given again what was in it. 0: the kernel decides.",
+        "bytes",
+        0,
     ),
     "service_url_prefix": Element("Paths, such as /push, under which /lightstreamer is found as well."),
     "cross_domain_policy": Element("Which pages may use the server from a browser."),

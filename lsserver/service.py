@@ -17,7 +17,7 @@ from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
-from lsserver import adapter_sets, installed, logs
+from lsserver import adapter_sets, descriptors, installed, logs
 from lsserver.adapters.adapter_set import AdapterSet
 from lsserver.adapters.errors import DataProviderError, LoadError, MetadataProviderError
 from lsserver.config import Configuration, WebServer
@@ -110,6 +110,9 @@ class LightstreamerService(MultiService):
 
     async def _start(self) -> None:
         log.info("{versions}", versions=versions())
+        files = descriptors.raise_limit()
+        if files is not None:
+            log.info("{files} open files, so about as many connections, are possible", files=files)
         await self.kernel.start()
         for adapter_set in self._sets:
             log.info("{set}", set=adapter_sets.described(adapter_set))

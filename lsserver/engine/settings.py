@@ -43,6 +43,10 @@ class EngineSettings:
     max_items_per_session: int | None = None
     max_items_per_subscription: int | None = 10_000
     max_fields_per_subscription: int | None = 1_000
+    max_reactor_lag_millis: int = 1_000
+    server_pool_max_queue: int = 100
+    prestarted_max_queue: int = -1
+    max_waiting_creations: int = 1_000
     delta_delivery: bool = True
     default_diff_order: tuple[str, ...] = ()
     jsonpatch_min_length: int | None = 50

@@ -87,6 +87,16 @@ def tune(transport: Any, write_timeout_millis: int) -> None:
             bottom.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, write_timeout_millis)
 
 
+def bound_buffer(transport: Any, sendbuf: int) -> None:
+    """
+    Let the kernel hold about C{sendbuf} bytes of one stream at most: what it holds can
+    neither be conflated any more, nor be recovered if it is more than is remembered.
+    """
+    bottom = tcp_below(transport)
+    if sendbuf and bottom is not None and bottom.connected:
+        bottom.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, sendbuf)
+
+
 @implementer(IPushProducer)
 class DirectWriter:
     """

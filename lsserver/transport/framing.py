@@ -28,6 +28,9 @@ class Framer(Protocol):
     def encode(self, data: bytes) -> bytes:
         """The bytes to send for complete lines; sets C{data} and C{frame} unless they are long."""
 
+    def overhead(self, size: int) -> int:
+        """How much longer the bytes are than the lines, of which there are C{size} bytes."""
+
 
 class TextFramer:
     """
@@ -62,6 +65,13 @@ class TextFramer:
             self.data, self.frame = data, frame
         return frame
 
+    def overhead(self, size: int) -> int:
+        """As in L{Framer}."""
+        whole, rest = divmod(size, self._max_frame)
+        if whole and not rest:
+            whole, rest = whole - 1, self._max_frame
+        return whole * len(_header(0, self._max_frame)) + len(_header(0, rest))
+
 
 def _header(first: int, size: int) -> bytes:
     if size < 126:
@@ -88,3 +98,7 @@ class ChunkFramer:
         if len(data) <= MAX_REMEMBERED:
             self.data, self.frame = data, frame
         return frame
+
+    def overhead(self, size: int) -> int:
+        """As in L{Framer}."""
+        return len(b"%x" % size) + 4

@@ -109,7 +109,13 @@ class SessionResource(ProtocolResource):
         """As in L{ProtocolResource}."""
         around = self._around
         stream = HttpStream(
-            request, around.heads, cors, around.framer, around.clock, around.settings.write_timeout_millis
+            request,
+            around.heads,
+            cors,
+            around.framer,
+            around.clock,
+            around.settings.write_timeout_millis,
+            around.settings.sendbuf,
         )
         announced = announced_in_query(request.query)
         dialect = announced.dialect

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
+from twisted.web import http
 from zope.interface import implementer
 
 from lsserver.engine.connection import IStreamConnection
 from lsserver.transport.channel import Request
 from lsserver.transport.cors import Headers
-from lsserver.transport.direct import DirectWriter
+from lsserver.transport.direct import DirectWriter, bound_buffer
 from lsserver.transport.framing import ChunkFramer
 from lsserver.transport.headers import PLAIN, ResponseHeads, serialize
 from lsserver.transport.stream import StreamConnection
+
+RETRY_SECONDS = 5
+"""When those who cannot be told otherwise may come back."""
 
 
 @implementer(IStreamConnection)
@@ -34,6 +38,7 @@ class HttpStream(StreamConnection):
         framer: ChunkFramer,
         clock: IReactorTime,
         write_timeout_millis: int,
+        sendbuf: int = 0,
     ) -> None:
         super().__init__()
         self._request = request
@@ -44,6 +49,8 @@ class HttpStream(StreamConnection):
         self._framer = framer
         self._chunked = request.clientproto == b"HTTP/1.1"
         self._writer: DirectWriter | None = None
+        self._sendbuf = sendbuf
+        self._uncounted = 0
         request.streaming = True
         request.notifyFinish().addErrback(self._connection_lost)
 
@@ -72,9 +79,11 @@ class HttpStream(StreamConnection):
             data = self._framer.encode(data)
         head = serialize(request.clientproto, request.code, request.code_message, request)
         request.head_is_sent(chunked=self._chunked)
+        bound_buffer(request.channel.transport, self._sendbuf)
         self._writer = DirectWriter(request.channel.transport, self, self._clock, self._write_timeout)
         request.registerProducer(self._writer, True)
         self._writer.begin()
+        self._uncounted = len(head)
         self._writer.write(head + data)
 
     def refuse(self, line: bytes) -> None:
@@ -89,6 +98,20 @@ class HttpStream(StreamConnection):
         request = self._request
         self._heads.prepare(request, PLAIN, self._cors)
         request.respond(line)
+
+    def unavailable(self) -> None:
+        """As in L{IStreamConnection}."""
+        if not self.over:
+            self.over = True
+            self._heads.prepare(self._request, PLAIN, self._cors)
+            self._request.setHeader(b"Retry-After", b"%d" % RETRY_SECONDS)
+            self._request.setResponseCode(http.SERVICE_UNAVAILABLE)
+            self._request.respond(b"The server is overloaded.\r\n")
+
+    def overhead(self, size: int) -> int:
+        """As in L{IStreamConnection}."""
+        head, self._uncounted = self._uncounted, 0
+        return head + (self._framer.overhead(size) if self._chunked else 0)
 
     def end(self, close_socket: bool) -> None:
         """As in L{IStreamConnection}."""

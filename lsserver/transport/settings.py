@@ -98,12 +98,18 @@ class TransportSettings:
     All times in milliseconds, all lengths in bytes unless the name says otherwise;
     a time of 0 means without limit.
 
-    @ivar read_timeout_millis: for the head of a request, and once more for its
-        body; also how long an idle connection is kept.
+    @ivar read_timeout_millis: for the head of a request, once more for its body, and
+        for a WebSocket message; also how long an idle connection is kept.
     @ivar write_timeout_millis: how long the client may take nothing of what waits for it.
     @ivar handshake_timeout_millis: for the TLS handshake.
+    @ivar max_headers: of one request.
+    @ivar max_connections: of all sockets together, C{None} = no limit.
+    @ivar max_connections_per_ip: of them, from one IPv4 address or IPv6 network of 64 bits.
+    @ivar max_requests_per_second: of one connection, over ten seconds.
     @ivar websocket_idle_millis: how long a WebSocket without a stream and without
         requests is kept.
+    @ivar sendbuf: bytes of a stream that the kernel may hold, 0 = as many as it likes.
+        Linux takes it twice and counts its own notes, so it is about what is sent.
     @ivar max_outbound_frame_size: longer WebSocket messages are sent in fragments.
     @ivar service_url_prefix: paths before C{/lightstreamer}, besides none.
     @ivar forward_cookies: adapters see the C{cookie} header.
@@ -116,10 +122,15 @@ class TransportSettings:
     read_timeout_millis: int = 20_000
     write_timeout_millis: int = 120_000
     handshake_timeout_millis: int = 4_000
+    max_headers: int = 200
+    max_connections: int | None = None
+    max_connections_per_ip: int | None = None
+    max_requests_per_second: int | None = None
     websocket_enabled: bool = True
     websocket_max_closing_wait_millis: int = 1_000
     websocket_idle_millis: int = 60_000
     max_outbound_frame_size: int = 16_384
+    sendbuf: int = 32_768
     service_url_prefix: tuple[str, ...] = ()
     cross_domain_policy: CrossDomainPolicy = field(default_factory=CrossDomainPolicy)
     forward_cookies: bool = False

@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from lsserver.transport.direct import DirectWriter
+from lsserver.transport.direct import DirectWriter, bound_buffer
 from lsserver.transport.framing import TextFramer
 from lsserver.transport.settings import TransportSettings
 
@@ -100,6 +100,7 @@ class FrameProtocol(WebSocketServerProtocol):
     def connectionMade(self) -> None:
         """The HTTP connection has become ours."""
         settings = self.factory.settings
+        bound_buffer(self.transport, settings.sendbuf)
         self.writer = DirectWriter(self.transport, self, self.factory.clock, settings.write_timeout_millis)
         super().connectionMade()
         self.transport.registerProducer(self.writer, True)

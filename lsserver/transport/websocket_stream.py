@@ -76,6 +76,14 @@ class WebSocketStream(StreamConnection):
             self._socket.reply(line)
             self._socket.stream_ended(self, False)
 
+    def unavailable(self) -> None:
+        """As in L{IStreamConnection}."""
+        self.abort()
+
+    def overhead(self, size: int) -> int:
+        """As in L{IStreamConnection}."""
+        return self._framer.overhead(size)
+
     def end(self, close_socket: bool) -> None:
         """As in L{IStreamConnection}."""
         if not self.over:

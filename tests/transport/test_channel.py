@@ -228,7 +228,7 @@ class SlowPolls(SynchronousTestCase):
     def test_slow_poll(self) -> None:
         """Not cut off as long as something goes out; not kept for a client that has stopped to read."""
         reactor = HandReactor()
-        world = World(clock=reactor)
+        world = World(TransportSettings(sendbuf=0), clock=reactor)
         pair = Pair(self.pem, world.site.buildProtocol(None), reactor)
         self.addCleanup(pair.close)
         pair.protocol.dataReceived(post("create_session", b"LS_polling=true"))

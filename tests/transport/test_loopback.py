@@ -183,7 +183,7 @@ class Tcp(LoopbackTestCase):
 
     async def test_stuck(self) -> None:
         """A client that takes nothing loses its connection, the session does not lose itself."""
-        await self.listen(TransportSettings(write_timeout_millis=50))
+        await self.listen(TransportSettings(write_timeout_millis=50, sendbuf=0))
         reader = await self.upgraded()
         transport: Any = reader.transport
         transport.write(CREATE)
