@@ -4,19 +4,22 @@ The meeting point of clients and adapters: what a transport asks for ends here.
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Callable
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from lsserver.adapters.adapter_set import AdapterSet
 from lsserver.engine.admission import TEMPORARY, Admission, refuse
+from lsserver.engine.ageing import Ageing
 from lsserver.engine.client import Client
 from lsserver.engine.connection import IStreamConnection
 from lsserver.engine.flusher import Flusher
 from lsserver.engine.hosting import HostedSet
+from lsserver.engine.load import Load, Waiting
 from lsserver.engine.quotas import Places, Quota, network_of
 from lsserver.engine.refusal import Refusal
 from lsserver.engine.session import Session, Surroundings
@@ -45,6 +48,7 @@ class Kernel:
     """
     @param failed: called when an adapter is beyond repair and the server should stop.
     @ivar sessions: by id.
+    @ivar load: how busy the server is.
     """
 
     def __init__(
@@ -65,6 +69,9 @@ class Kernel:
         self._from_address = Quota(settings.max_sessions_per_ip)
         self._places: dict[str, Places] = {}
         self._closing: set[Session] = set()
+        self._unused: set[str] = set()
+        self._ageing = Ageing(self._wheel, settings.session_recovery_millis, self.sessions.values)
+        self.load = Load(settings, clock, self._flusher, self._waiting_calls, self._unused.__len__)
         self._around = Surroundings(settings, self._wheel, self._flusher, self._forget, self._later)
 
     # Life
@@ -90,12 +97,16 @@ class Kernel:
         for success, result in results:
             if not success:
                 result.raiseException()  # type: ignore[attr-defined]
+        self.load.start()
+        self._ageing.start()
 
     async def stop(self) -> None:
         """
         Close all sessions without a word, which makes clients come back to a
         restarted server by themselves (tlcp.md 10.8), then stop the adapters.
         """
+        self.load.stop()
+        self._ageing.stop()
         for session in list(self.sessions.values()):
             session.vanish("server stops")
         await DeferredList([session.over for session in self._closing])
@@ -110,7 +121,11 @@ class Kernel:
         """After the answer to the request that is being executed."""
         self._clock.callLater(0, call)
 
+    def _waiting_calls(self) -> float:
+        return sum(hosted.adapter_set.waiting_calls for hosted in self.adapter_sets.values())
+
     def _forget(self, session: Session) -> None:
+        self._unused.discard(session.id)
         if self.sessions.pop(session.id, None) is not None:
             self._places.pop(session.id).leave()
             self._closing.add(session)
@@ -129,13 +144,13 @@ class Kernel:
         Create a session and bind it to C{connection}, or refuse on it. Fires with
         C{None} if refused. Cancel the result when the client goes away.
         """
-        admissions: list[Admission] = []
+        admissions: list[Admission | Waiting] = []
         result: Deferred[Session | None] = Deferred(lambda _: self._abandon(admissions))
         running = Deferred.fromCoroutine(self._create(request, connection, client, admissions))
         running.addBoth(lambda outcome: result.callback(outcome) if not result.called else None)
         return result
 
-    def _abandon(self, admissions: list[Admission]) -> None:
+    def _abandon(self, admissions: list[Admission | Waiting]) -> None:
         for admission in admissions:
             admission.abandon()
 
@@ -144,7 +159,7 @@ class Kernel:
         request: CreateSession,
         connection: IStreamConnection,
         client: Client,
-        admissions: list[Admission],
+        admissions: list[Admission | Waiting],
     ) -> Session | None:
         self._creating += 1
         session = None
@@ -152,6 +167,11 @@ class Kernel:
         try:
             hosted = self._admit(request, client)
             self._take_address(request, places)
+            waiting = self.load.enter(request.ttl_millis == math.inf)
+            if waiting is not None:
+                admissions.append(waiting)
+                await waiting.decided
+                self._admit(request, client)
             admission = Admission(
                 self._around,
                 hosted,
@@ -177,10 +197,14 @@ class Kernel:
             self._replace(request, session)
             self.sessions[session.id] = session
             self._places[session.id] = places
+            self._unused.add(session.id)
             session.bind_first(connection, request, client)
             return session
         except Refusal as refusal:
             self._refuse(connection, client, refusal)
+            return None
+        except CancelledError:
+            # Its client has gone while it waited at the door.
             return None
         except Exception:
             _log.failure("creation of a session failed")
@@ -220,8 +244,8 @@ class Kernel:
 
     def _refuse(self, connection: IStreamConnection, client: Client, refusal: Refusal) -> None:
         if refusal.code in TEMPORARY and not client.dialect.temporary_refusals:
-            # Such a client takes the code for final, but comes back after a broken connection.
-            connection.abort()
+            # Such a client takes the code for final, but comes back after a failure of the transport.
+            connection.unavailable()
         else:
             connection.refuse(client.dialect.conerr(refusal.code, refusal.text))
 
@@ -253,6 +277,7 @@ class Kernel:
         elif session.dialect.values is not dialect.values:
             code = SessionCode.INCOMPATIBLE_PROTOCOL
         else:
+            self._unused.discard(session.id)
             return session if session.bind(connection, request, client) else None
         connection.refuse(dialect.conerr(code, code.text))
         return None
@@ -287,6 +312,7 @@ class Kernel:
                 code = ControlCode.INCOMPATIBLE_PROTOCOL
                 raise Refusal(code, code.text)
             session.touch()
+            self._unused.discard(session.id)
             session.spend(request)
             await self._perform(request, session)
         except Refusal as refusal:
