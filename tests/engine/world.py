@@ -187,6 +187,7 @@ class FakeSet:
 class FakeConnection:
     """
     @ivar data: everything written.
+    @ivar added: what a real connection would have added to it.
     @ivar state: C{open}, C{refused}, C{unavailable}, C{ended}, C{closed} (ended with the socket) or C{aborted}.
     """
 
@@ -196,12 +197,14 @@ class FakeConnection:
         self.data = b""
         self.state = "open"
         self.writes = 0
+        self.added = 0
 
     def write(self, data: bytes) -> None:
         assert self.state == "open", f"write after {self.state}: {data!r}"
         assert data.endswith(b"\r\n"), data
         self.data += data
         self.writes += 1
+        self.added += self.overhead(len(data))
 
     def refuse(self, line: bytes) -> None:
         assert self.state == "open" and not self.data
