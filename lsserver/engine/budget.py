@@ -40,6 +40,11 @@ class Budget:
         self._left -= 1
         return max(0.0, -self._left / self._rate)
 
+    def debt(self) -> float:
+        """Seconds until what was owed is paid."""
+        self._fill()
+        return max(0.0, -self._left / self._rate)
+
     def _fill(self) -> None:
         now = self._now()
         self._left = min(self._left + (now - self._then) * self._rate, self._rate * BURST_SECONDS)

@@ -21,7 +21,9 @@ from twisted.python.failure import Failure
 from twisted.web import http, server
 from zope.interface import implementer
 
+from lsserver.engine.budget import Budget
 from lsserver.transport.direct import tcp_below, tune, unsent
+from lsserver.transport.limits import Lease
 from lsserver.transport.settings import TransportSettings
 from lsserver.transport.tls import is_modern
 
@@ -30,6 +32,9 @@ LINGER = 16
 So many times the request limit is read and thrown away before the connection is
 closed: a client that is still sending would not see the answer to what is too long.
 """
+
+MANY_PIECES = 64
+"""So many pieces of a request that must wait are kept before they are put together."""
 
 
 class Request(server.Request):
@@ -91,7 +96,12 @@ class Request(server.Request):
         self.site = site = self.channel.site
         self.setHeader(b"Server", site.server_header)
         self.setHeader(b"Date", http.datetimeToString())
-        if self.too_long or len(self.uri) > self._limit:
+        budget = self.channel.budget
+        if budget is not None and not budget.take():
+            self.setHeader(b"Retry-After", b"1")
+            self.respond_with(HTTPStatus.TOO_MANY_REQUESTS, b"Too many requests.\r\n")
+            return
+        if self.too_long:
             self.respond_with(http.REQUEST_ENTITY_TOO_LARGE, b"The request is too long.\r\n")
             return
         self.prepath = []
@@ -140,6 +150,8 @@ class Channel(http.HTTPChannel):
     One connection. It hands everything on once it has become a WebSocket.
 
     @ivar settings: set by the factory.
+    @ivar lease: its place among all connections.
+    @ivar budget: how many requests may come; C{None} if that is not limited.
     """
 
     settings: TransportSettings
@@ -149,14 +161,27 @@ class Channel(http.HTTPChannel):
 
     def __init__(self) -> None:
         super().__init__()
-        self._upgraded: IProtocol | None = None
+        self.lease: Lease | None = None
+        self.budget: Budget | None = None
+        self._upgraded: Any = None
         self._idle = True
         self._unsent = 0
         self._half_closed = False
 
     def connectionMade(self) -> None:
         """A client has connected."""
+        settings = self.settings
+        # A whole request of GET is in the head.
+        self.MAX_LENGTH = self.totalHeadersSize = settings.request_limit
+        self.maxHeaders = settings.max_headers
         super().connectionMade()
+        self.lease = self.site.connections.enter(self.transport.getPeer(), not settings.skip_local_forwards)
+        if self.lease is None:
+            self.setTimeout(None)
+            self.transport.abortConnection()
+            return
+        if settings.max_requests_per_second is not None:
+            self.budget = Budget(settings.max_requests_per_second, self.site.reactor.seconds)
         tune(self.transport, self.settings.write_timeout_millis)
         if isinstance(self.transport, TLSMemoryBIOProtocol):
             self.setTimeout(self.settings.handshake_timeout_millis / 1000 or None)
@@ -208,7 +233,38 @@ class Channel(http.HTTPChannel):
         if self._upgraded is not None:
             self._upgraded.dataReceived(data)
         elif not self._refused:
+            if len(self._dataBuffer) >= MANY_PIECES:
+                # The base class adds up the lengths of all pieces whenever one comes.
+                self._dataBuffer = [b"".join(self._dataBuffer)]
             super().rawDataReceived(data)
+
+    # Heads that are too long
+
+    def lineReceived(self, line: bytes) -> None:
+        """A line of the head."""
+        self._receivedHeaderSize += len(self.delimiter)
+        if self._receivedHeaderSize + len(line) > self.totalHeadersSize:
+            self.lineLengthExceeded(line)
+        elif line.startswith((b" ", b"\t")):
+            # Folded lines are obsolete, and putting them together takes the square of the time.
+            self.refuse(HTTPStatus.BAD_REQUEST, b"A line begins with a space.\r\n")
+        else:
+            super().lineReceived(line)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """A line is longer than the whole head may be, or makes the head longer than that."""
+        if self._receivedHeaderSize <= len(self.delimiter):
+            self.refuse(HTTPStatus.REQUEST_URI_TOO_LONG, b"The address is too long.\r\n")
+        else:
+            self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, b"The headers are too long.\r\n")
+
+    def headerReceived(self, line: bytes) -> bool:
+        """One header is complete."""
+        if self._receivedHeaderCount >= self.maxHeaders:
+            self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, b"There are too many headers.\r\n")
+            return False
+        accepted: bool = super().headerReceived(line)
+        return accepted
 
     def requestDone(self, request: http.Request) -> None:
         """A response is finished."""
@@ -217,19 +273,22 @@ class Channel(http.HTTPChannel):
         if self._half_closed and not self._handlingRequest:
             self.loseConnection()
 
-    # Refused before the end of the body
+    # Refused before the end
 
     _refused = False
 
     def refuse_rest(self) -> None:
-        """Answer now that the request is too long, without reading the rest of it."""
+        """The request is too long."""
+        self.refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b"The request is too long.\r\n")
+
+    def refuse(self, status: HTTPStatus, body: bytes) -> None:
+        """Answer now, without reading the rest of the request, and close the connection."""
         if self._refused:
             return
         self._refused = True
-        body = b"The request is too long.\r\n"
         self.transport.writeSequence(
             [
-                b"HTTP/1.1 413 Request Entity Too Large\r\n",
+                b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()),
                 b"Server: " + self.site.server_header + b"\r\n",
                 b"Content-Type: text/plain; charset=utf-8\r\n",
                 b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(body),
@@ -256,17 +315,20 @@ class Channel(http.HTTPChannel):
 
     # WebSocket
 
-    def upgrade(self, protocol: IProtocol, handshake: bytes) -> None:
+    def upgrade(self, protocol: Any, handshake: bytes) -> None:
         """
         Let C{protocol} have the connection. The request that asked for it is not
         answered here.
 
+        @param protocol: an C{IProtocol} that has the attributes C{lease} and C{budget}.
         @param handshake: that request, for the protocol to answer it.
         """
         transport = self.transport
         self._networkProducer.unregisterProducer()
         self.setTimeout(None)
         self._upgraded = protocol
+        protocol.lease, self.lease = self.lease, None
+        protocol.budget = self.budget
         for request in self.requests:
             request.content.close()
         self.requests = []
@@ -284,5 +346,7 @@ class Channel(http.HTTPChannel):
         """The connection is gone."""
         if self._upgraded is not None:
             self._upgraded.connectionLost(reason)
-        else:
-            super().connectionLost(reason)
+            return
+        if self.lease is not None:
+            self.lease.end()
+        super().connectionLost(reason)

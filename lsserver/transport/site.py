@@ -23,6 +23,7 @@ from lsserver.transport.framing import ChunkFramer
 from lsserver.transport.headers import ResponseHeads
 from lsserver.transport.headers import server_name as server_header
 from lsserver.transport.http import Surroundings
+from lsserver.transport.limits import Connections
 from lsserver.transport.pages import Pages
 from lsserver.transport.service_tree import Missing, ServiceResource
 from lsserver.transport.settings import TransportSettings
@@ -37,11 +38,18 @@ class Site(server.Site):
 
     @ivar resource: further resources may be put below it.
     @ivar server_header: value of the C{Server} header.
+    @ivar connections: counts those of this site, and perhaps of others.
     """
 
     protocol: Any = Channel
 
-    def __init__(self, resource: Resource, settings: TransportSettings, reactor: IReactorTime) -> None:
+    def __init__(
+        self,
+        resource: Resource,
+        settings: TransportSettings,
+        reactor: IReactorTime,
+        connections: Connections | None = None,
+    ) -> None:
         super().__init__(
             resource,
             Request,
@@ -50,6 +58,9 @@ class Site(server.Site):
             parsePOSTFormSubmission=False,
         )
         self.server_header = server_header(settings)
+        self.connections = connections or Connections(
+            settings.max_connections, settings.max_connections_per_ip, reactor
+        )
         self._settings = settings
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
@@ -117,6 +128,7 @@ def make_site(
     use_client_auth: bool = False,
     healthcheck: bool = True,
     reactor: IReactorTime | None = None,
+    connections: Connections | None = None,
 ) -> Site:
     """
     The factory to listen with.
@@ -127,6 +139,7 @@ def make_site(
     @param use_client_auth: the names in client certificates go to the adapters.
     @param healthcheck: answer C{/lightstreamer/healthcheck}.
     @param reactor: for timers; the global one by default.
+    @param connections: counts those of several sites; those of this one by default.
     """
     if reactor is None:
         from twisted.internet import reactor as global_reactor
@@ -151,4 +164,4 @@ def make_site(
         settings.service_url_prefix,
         Pages(folders) if folders else None,
     )
-    return Site(root, settings, reactor)
+    return Site(root, settings, reactor, connections)

@@ -32,11 +32,20 @@ from lsserver.tlcp.requests import (
 )
 from lsserver.transport.settings import TransportSettings
 from lsserver.transport.versions import Announced
-from lsserver.transport.websocket_frames import INTERNAL_ERROR, NORMAL, FrameFactory, FrameProtocol
+from lsserver.transport.websocket_frames import (
+    INTERNAL_ERROR,
+    NORMAL,
+    POLICY_VIOLATION,
+    FrameFactory,
+    FrameProtocol,
+)
 from lsserver.transport.websocket_stream import WebSocketStream
 
 MAX_QUEUED = 256
 """Requests that wait for a session which is being created, before nothing more is read."""
+
+MAX_DEBT = 30
+"""Seconds that a client may be ahead of the requests that it is allowed; the connection is closed beyond that."""
 
 TOO_LONG = "Malformed request: longer than the request limit"
 
@@ -84,6 +93,7 @@ class LinesSocket(FrameProtocol):
         self._refused = False
         self._queue: deque[Request | RequestError] = deque()
         self._idle: IDelayedCall | None = None
+        self._slowed: IDelayedCall | None = None
         self._quiet = True
 
     # Life
@@ -97,6 +107,9 @@ class LinesSocket(FrameProtocol):
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
+        if self._slowed is not None:
+            self._slowed.cancel()
+            self._slowed = None
         self._queue.clear()
         self._lose_stream()
 
@@ -196,6 +209,8 @@ class LinesSocket(FrameProtocol):
     def _arrived(self, request: Request | RequestError) -> None:
         """Answer a request now, or when the session that it may refer to has been created."""
         self._quiet = False
+        if self.budget is not None:
+            self._slow_down(self.budget.owe())
         if isinstance(request, WsOk):
             self.reply(self._dialect.wsok())
         elif self._creating:
@@ -204,6 +219,22 @@ class LinesSocket(FrameProtocol):
                 self.hold("queue")
         else:
             self._execute(request)
+
+    def _slow_down(self, debt: float) -> None:
+        """Read nothing more until it is time for the next request; what has been read already is executed."""
+        if debt > MAX_DEBT:
+            self._log.info("{peer} sends far too many requests, connection closed", peer=self.peer)
+            self.close(POLICY_VIOLATION)
+        elif debt and self._slowed is None:
+            self.hold("rate")
+            self._slowed = self.factory.clock.callLater(debt, self._paid)
+
+    def _paid(self) -> None:
+        self._slowed = None
+        assert self.budget is not None
+        self._slow_down(self.budget.debt())
+        if self._slowed is None:
+            self.release("rate")
 
     def _execute(self, request: Request | RequestError) -> None:
         if isinstance(request, _SessionError):

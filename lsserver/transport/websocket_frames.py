@@ -14,13 +14,17 @@ from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerPr
 from autobahn.websocket.types import ConnectionRequest
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from lsserver.engine.budget import Budget
 from lsserver.transport.direct import DirectWriter, bound_buffer
 from lsserver.transport.framing import TextFramer
+from lsserver.transport.limits import Lease
 from lsserver.transport.settings import TransportSettings
 
 NORMAL = 1000
+POLICY_VIOLATION = 1008
 TOO_BIG = 1009
 INTERNAL_ERROR = 1011
 
@@ -60,11 +64,17 @@ class FrameProtocol(WebSocketServerProtocol):
     C{NotImplementedError}.
 
     @ivar writer: everything that is sent goes through it, Autobahn's control frames too.
+    @ivar lease: the connection's place among all.
+    @ivar budget: how many requests may come on it; C{None} if that is not limited.
     """
+
+    _log = Logger(namespace="LightstreamerLogger.connections.WS")
 
     factory: FrameFactory
     transport: Any
     writer: DirectWriter
+    lease: Lease | None = None
+    budget: Budget | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,6 +82,8 @@ class FrameProtocol(WebSocketServerProtocol):
         self._size = 0
         self._binary = False
         self._drop_call: IDelayedCall | None = None
+        self._deadline: IDelayedCall | None = None
+        self._completed = False
         self._holding: set[str] = set()
         self._abrupt = False
 
@@ -111,13 +123,46 @@ class FrameProtocol(WebSocketServerProtocol):
         if self._drop_call is not None:
             self._drop_call.cancel()
             self._drop_call = None
+        self._stop_deadline()
         super().connectionLost(reason)
+        if self.lease is not None:
+            self.lease.end()
         self.writer.close()
         self.closed()
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes of frames."""
         self._dataReceived(data)
+        self._limit_time()
+
+    # A message must be complete in time, counted from its first byte: what comes
+    # slowly is kept and watched by us all the while.
+
+    def _limit_time(self) -> None:
+        incomplete = self.data or self.inside_message or self.current_frame is not None
+        if self._completed or not incomplete:
+            self._completed = False
+            self._stop_deadline()
+        if incomplete and self._deadline is None and not self._holding and self.state == self.STATE_OPEN:
+            wait = self.factory.settings.read_timeout_millis / 1000
+            if wait:
+                self._deadline = self.factory.clock.callLater(wait, self._too_slow)
+
+    def _stop_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_slow(self) -> None:
+        self._deadline = None
+        self._log.info("{peer} sends a message too slowly, connection dropped", peer=self.peer)
+        self.drop()
+
+    def processControlFrame(self) -> Any:
+        """A ping, a pong or a close is complete."""
+        if not self.inside_message:
+            self._completed = True
+        return super().processControlFrame()
 
     def onConnect(self, request: ConnectionRequest) -> str | None:
         """Only the one subprotocol to answer with gets here."""
@@ -150,6 +195,7 @@ class FrameProtocol(WebSocketServerProtocol):
         """Stop reading, until L{release} was called for every reason."""
         if not self._holding and self.state == self.STATE_OPEN:
             self.transport.pauseProducing()
+            self._stop_deadline()
         self._holding.add(why)
 
     def release(self, why: str) -> None:
@@ -158,6 +204,7 @@ class FrameProtocol(WebSocketServerProtocol):
             self._holding.remove(why)
             if not self._holding and self.state != self.STATE_CLOSED:
                 self.transport.resumeProducing()
+                self._limit_time()
 
     # WriterOwner
 
@@ -200,6 +247,7 @@ class FrameProtocol(WebSocketServerProtocol):
     def onMessageEnd(self) -> None:
         """The last frame of a message has ended."""
         parts, self._parts = self._parts, []
+        self._completed = True
         if self.state != self.STATE_OPEN or self.failedByMe:
             return
         if self._binary:

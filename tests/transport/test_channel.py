@@ -3,6 +3,7 @@
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
+from lsserver.transport.channel import MANY_PIECES
 from lsserver.transport.settings import TransportSettings
 from tests.transport.fakes import VERSION, Response, World, http, post
 from tests.transport.sockets import HandReactor, Pair, certificate
@@ -71,19 +72,45 @@ class Lengths(SynchronousTestCase):
         self.assertIsNotNone(wire.lost)
 
     def test_query_too_long(self) -> None:
-        self.assertEqual(Response(self.world.ask(http("GET", "/lightstreamer/control.txt?" + "x" * 1000))).code, 413)
+        self.assertEqual(Response(self.world.ask(http("GET", "/lightstreamer/control.txt?" + "x" * 1000))).code, 414)
 
-    def test_head_too_long(self) -> None:
-        """Twisted's limits: 16 kB in all, 500 headers."""
+    def test_head(self) -> None:
+        """As long as the whole request may be."""
+        lines = [f"X-{number}: {'x' * 93}" for number in range(9)]
+        head = len(http("GET", "/", None, *lines))
+        for more, code in ((1000 - head - 7, 404), (1001 - head - 7, 431)):
+            data = http("GET", "/", None, *lines, "Y-1: " + "y" * more)
+            self.assertEqual(len(data), 1000 if code == 404 else 1001)
+            wire = self.world.connect()
+            self.assertEqual(Response(wire.send(data)).code, code)
+            self.assertEqual(wire.lost is not None, code == 431)
+
+    def test_long_line(self) -> None:
+        """Before its end has come."""
+        for begin, code in ((b"", 414), (b"GET / HTTP/1.1\r\nX: ", 431)):
+            wire = self.world.connect()
+            response = Response(wire.send(begin + b"x" * 1100))
+            self.assertEqual((response.code, response.complete, response.headers["connection"]), (code, True, "close"))
+            self.assertIsNotNone(wire.lost)
+            self.assertEqual(wire.send(b"x" * 1000), b"")
+
+    def test_too_many_headers(self) -> None:
+        world = World(TransportSettings(max_headers=10))
+        for count, code in ((9, 404), (10, 431)):
+            response = Response(world.ask(http("GET", "/", None, *[f"X-{number}: x" for number in range(count)])))
+            self.assertEqual(response.code, code)
+            self.assertEqual(response.reason, {404: "Not Found", 431: "Request Header Fields Too Large"}[code])
+
+    def test_many_small_pieces(self) -> None:
+        """A byte at a time, while the request before is not answered yet."""
         wire = self.world.connect()
-        data = wire.send(http("GET", "/", None, *[f"X-{number}: {'x' * 1000}" for number in range(17)]))
-        self.assertTrue(data.startswith(b"HTTP/1.1 400 "))
-        wire = self.world.connect()
-        data = wire.send(http("GET", "/", None, *[f"X-{number}: x" for number in range(501)]))
-        self.assertTrue(data.startswith(b"HTTP/1.1 400 "))
-        wire = self.world.connect()
-        wire.send(b"x" * 20_000)
-        self.assertIsNotNone(wire.lost)
+        self.world.kernel.hold = True
+        wire.send(post("control", b"LS_reqId=1&LS_op=destroy&LS_session=S1"))
+        for byte in HEARTBEAT * 3:
+            wire.send(bytes([byte]))
+            self.assertLessEqual(len(wire.server._dataBuffer), MANY_PIECES)
+        self.world.kernel.decide()
+        self.assertEqual(wire.take().count(b"REQOK\r\n"), 3)
 
 
 class Garbage(SynchronousTestCase):
@@ -93,6 +120,8 @@ class Garbage(SynchronousTestCase):
             b"hello\r\n\r\n",
             b"\x16\x03\x01\x02\x00\x01\r\n\r\n",
             b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
+            b"GET / HTTP/1.1\r\nFolded: a\r\n b\r\n\r\n",
+            b" GET / HTTP/1.1\r\n\r\n",
             b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
             b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
             b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
