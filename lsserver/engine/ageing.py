@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lsserver.engine.wheel import Timer, Wheel
 
 ROUNDS = 4
-"""In C{session_recovery_millis}. What was sent is kept for that time, and at most for 2.25 times as long."""
+"""In C{session_recovery_millis}. What was sent is kept for that time, and at most for 2.6 times as long."""
 
 STEPS = 16
 """Parts of a round, so that no turn has to look at all sessions."""
