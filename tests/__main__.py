@@ -19,10 +19,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
-OWN_SUITES = {"browser": 1, "interop": 2}
+OWN_SUITES = ("browser", "interop")
 """
-Test packages that need more than Python (other languages, a browser), and how many
-of their tests run at a time. They skip what is missing.
+Test packages that need more than Python (other languages, a browser); they skip what
+is missing. Their tests share servers and clients, so they run in one process.
 """
 
 FULLY_COVERED = {"tlcp", "engine"}
@@ -82,9 +82,9 @@ def suites() -> dict[str, list[list[str]]]:
             [PYTHON, "-m", "coverage", "report"],
         ],
     }
-    for name, jobs in OWN_SUITES.items():
+    for name in OWN_SUITES:
         if name in packages:
-            found[name] = [trial(*([f"-j{jobs}"] if jobs > 1 else []), f"tests.{name}")]
+            found[name] = [trial(f"tests.{name}")]
     return found
 
 
