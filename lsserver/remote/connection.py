@@ -150,6 +150,7 @@ class RemoteConnection(TwistedProtocol):
         if left > 0:
             self._timers["keepalive"] = self._clock.callLater(left, self._listen)
         elif not self.closing:
+            self._timers["keepalive"] = self._clock.callLater(self._keepalive, self._listen)
             self._owner.silent(self)
 
     # Out

@@ -32,7 +32,7 @@ from lsserver.remote.notifications import KEEPALIVE
 from lsserver.remote.pending import PendingRequests
 from lsserver.remote.replies import Reply
 from lsserver.remote.settings import ProxySettings
-from lsserver.remote.versions import Credentials, Dialect, agreed
+from lsserver.remote.versions import OLDEST, Credentials, Dialect, agreed
 
 GREETING_SECONDS = 1.0
 """How long credentials are waited for when they are not asked for: they tell which SDK it is."""
@@ -70,6 +70,9 @@ class Host(Protocol):
     def init_parameters(self) -> dict[str, str]:
         """What the init request says."""
 
+    def new_generation(self) -> str:
+        """The end of the ids of one connection, which no other one has."""
+
     def remote_ready(self, counterpart: Counterpart) -> None:
         """The remote has accepted the init request."""
 
@@ -88,6 +91,7 @@ class Counterpart:
     @ivar dialect: once it is ready.
     @ivar main: the connection that requests go out on.
     @ivar notify: the second connection of old Data SDKs.
+    @ivar keeps_alive: it has sent a C{KEEPALIVE}.
     """
 
     dialect: Dialect
@@ -96,6 +100,7 @@ class Counterpart:
         self.state = State.GREETING
         self.main: RemoteConnection | None = None
         self.notify: RemoteConnection | None = None
+        self.keeps_alive = False
         self._host = host
         self._settings = settings
         self._clock = clock
@@ -205,7 +210,9 @@ class Counterpart:
             self._early(connection, line)
 
     def silent(self, connection: RemoteConnection) -> None:
-        """The keepalive timeout is over."""
+        """The keepalive timeout is over. Some remotes of the oldest version know nothing of it."""
+        if self.state is State.READY and self.dialect.version == OLDEST and not self.keeps_alive:
+            return
         _log.warn(
             "{label}: nothing has come for {millis} ms, the connection is closed",
             label=self.label,
@@ -234,6 +241,8 @@ class Counterpart:
     # Before it is ready
 
     def _early(self, connection: RemoteConnection, line: str) -> None:
+        if line == KEEPALIVE:
+            self.keeps_alive = True
         if line == KEEPALIVE and (connection in self._credentials or self._settings.credentials is None):
             return
         tokens = line.split("|")
@@ -313,9 +322,8 @@ class Counterpart:
 
     def _initialize(self, main: RemoteConnection) -> None:
         self.state = State.INIT
-        generation = f"{int(self._clock.seconds() * 1_000):016x}"
         settings = self._settings
-        self._pending = PendingRequests(self.label, generation, self._clock, main.send)
+        self._pending = PendingRequests(self.label, self._host.new_generation(), self._clock, main.send)
         parameters = self._host.init_parameters()
         answer = self._pending.ask(self._host.init_method, requests.pairs(parameters), settings.init_timeout)
         answer.addCallbacks(self._initialized, self._failed)

@@ -242,7 +242,9 @@ class RemoteDataProvider(Proxy):
                     deliver(item.name, decode_update(line, tokens, smart), snapshot)
                 except ValueError as wrong:
                     counterpart.stray(line, str(wrong))
-            elif line != KEEPALIVE:
+            elif line == KEEPALIVE:
+                counterpart.keeps_alive = True
+            else:
                 self._rare_line(counterpart, line, tokens)
                 by_id = self._by_id
 

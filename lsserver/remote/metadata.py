@@ -325,6 +325,7 @@ class RemoteMetadataProvider(Proxy):
         """Answers, requests and failures."""
         for line in lines:
             if line == KEEPALIVE:
+                counterpart.keeps_alive = True
                 continue
             tokens = line.split("|")
             method = tokens[1] if len(tokens) > 1 else ""

@@ -58,6 +58,7 @@ class Proxy:
         self._name: str | None = None
         self._clock: Any = None
         self._instance = secrets.token_hex(8)
+        self._generation = 0
         self._counterpart: Counterpart | None = None
         self._connections: set[RemoteConnection] = set()
         self._whitelist: frozenset[str] | None = None
@@ -260,6 +261,11 @@ class Proxy:
         if self.robust:
             found["proxy.instance_id"] = self._instance
         return found | dict(self.settings.remote_params)
+
+    def new_generation(self) -> str:
+        """The time in milliseconds, or a little later if that was taken (2.5)."""
+        self._generation = max(self._generation + 1, int(self._clock.seconds() * 1_000))
+        return f"{self._generation:016x}"
 
     def remote_ready(self, counterpart: Counterpart) -> None:
         """The remote can be asked."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IAddress, IHostResolution, IListeningPort, IResolutionReceiver
 from twisted.internet.protocol import Factory
@@ -66,6 +67,8 @@ class _Addresses:
 
 def addresses(reactor: Any, name: str) -> Deferred[set[str]]:
     """The addresses of a host, none if the name is unknown; of an address, itself."""
+    if isIPAddress(name) or isIPv6Address(name):
+        return succeed({name})
     receiver = _Addresses()
     reactor.nameResolver.resolveHostName(receiver, name)
     return receiver.done

@@ -102,6 +102,11 @@ class FakeRemote:
         self.wire.loseConnection()
 
 
+def cut(line: str) -> list[str]:
+    """The tokens of a line."""
+    return line.split("|")
+
+
 def plain(line: str) -> list[str]:
     """The tokens of a line that can be compared: without the id, strings decoded."""
     return [str(decode_form(token)) for token in line.split("|")[1:]]
@@ -194,6 +199,18 @@ class RemoteCase(SynchronousTestCase):
 
     def metadata(self, robust: bool = True, **parameters: str) -> RemoteMetadataProvider:
         return self.begin(RemoteMetadataProvider(robust), **parameters)
+
+    def names(self, addresses: dict[str, list[str]]) -> None:
+        """Have the reactor know these hosts and no others."""
+
+        class Resolver:
+            def resolveHostName(self, receiver: Any, name: str, *args: Any, **kwargs: Any) -> None:
+                receiver.resolutionBegan(None)
+                for address in addresses.get(name, ()):
+                    receiver.addressResolved(IPv4Address("TCP", address, 0))
+                receiver.resolutionComplete()
+
+        self.reactor.nameResolver = Resolver()  # type: ignore[assignment]
 
     def connect(self, notify: bool = False, host: str = "127.0.0.1", port: int = 50_000) -> FakeRemote:
         """A new connection of a remote."""

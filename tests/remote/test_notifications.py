@@ -51,11 +51,11 @@ class UpdateTests(SynchronousTestCase):
         self.assertEqual(update(line, smart), event)
 
     def test_heads(self) -> None:
-        self.assertEqual(notifications.event_head("0|EOS|S|a b|S|1f".split("|"), decode_smart), ("a b", "1f"))
-        self.assertEqual(notifications.event_head("0|EOS|S|a+b|S|1f".split("|"), decode_form), ("a b", "1f"))
+        self.assertEqual(notifications.event_head(["0", "EOS", "S", "a b", "S", "1f"], decode_smart), ("a b", "1f"))
+        self.assertEqual(notifications.event_head(["0", "EOS", "S", "a+b", "S", "1f"], decode_form), ("a b", "1f"))
         for line in ("0|EOS", "0|EOS|S|a", "0|EOS|S|#|S|1", "0|EOS|X|a|S|1"):
             self.assertRaises(CodecError, notifications.event_head, line.split("|"), decode_smart)
-        self.assertTrue(notifications.snapshot_flag("0|UD3|S|a|S|1|B|1".split("|")))
+        self.assertTrue(notifications.snapshot_flag(["0", "UD3", "S", "a", "S", "1", "B", "1"]))
         for line in ("0|UD3|S|a|S|1", "0|UD3|S|a|S|1|B", "0|UD3|S|a|S|1|B|2", "0|UD3|S|a|S|1|S|1"):
             self.assertRaises(CodecError, notifications.snapshot_flag, line.split("|"))
 
@@ -65,7 +65,9 @@ class UpdateTests(SynchronousTestCase):
             notifications.diff_orders(line.split("|"), decode_smart),
             {"js": ("JSONPATCH", "DIFF_MATCH_PATCH"), "tx": ("DIFF_MATCH_PATCH",), "no": (), "un": None},
         )
-        self.assertRaises(CodecError, notifications.diff_orders, "0|DFD|S|a|S|1|S|x".split("|"), decode_smart)
+        self.assertRaises(
+            CodecError, notifications.diff_orders, ["0", "DFD", "S", "a", "S", "1", "S", "x"], decode_smart
+        )
 
 
 class OtherTests(SynchronousTestCase):
@@ -75,7 +77,7 @@ class OtherTests(SynchronousTestCase):
             notifications.credentials(line.split("|")),
             Credentials(user="user1", password="p w|d", may_close=True, sdk="Java Remote Adapter SDK"),
         )
-        self.assertEqual(notifications.credentials("1795478182855|RAC|S|x|S|y".split("|")), Credentials())
+        self.assertEqual(notifications.credentials(["1795478182855", "RAC", "S", "x", "S", "y"]), Credentials())
         for line in ("hello", "1|NUS|S|a", "1|RAC|S|a", "1|RAC|X|a|S|b"):
             self.assertRaises(CodecError, notifications.credentials, line.split("|"))
 

@@ -93,11 +93,11 @@ def several_items(s: Script) -> None:
 @scenario
 def an_item_that_fails(s: Script) -> None:
     s.connect(adapter_set=SET)
-    s.subscribe("s", "MERGE", "fails.{run}", "a", data_adapter="REMOTE")
+    s.subscribe("s", "MERGE", "fails.{run}", "a", snapshot="no", data_adapter="REMOTE")
     s.see("s", SUBSCRIBED, UNLIMITED)
     s.unsubscribe("s")
     s.see("s", UNSUBSCRIBED)
-    s.subscribe("s", "MERGE", "fails.{run}", "a", data_adapter="REMOTE")
+    s.subscribe("s", "MERGE", "fails.{run}", "a", snapshot="no", data_adapter="REMOTE")
     s.see("s", SUBSCRIBED, UNLIMITED)
 
 
