@@ -40,6 +40,7 @@ class FrameFactory(WebSocketServerFactory):
     Makes the connections of one site.
 
     @ivar framer: for all of them, so that lines which many get are framed once.
+    @ivar options: Autobahn's, by name.
     """
 
     def __init__(self, settings: TransportSettings, clock: IReactorTime, server_header: bytes) -> None:
@@ -56,6 +57,7 @@ class FrameFactory(WebSocketServerFactory):
             openHandshakeTimeout=0,
             closeHandshakeTimeout=0,
         )
+        self.options = {name: getattr(self, name) for name in WebSocketServerProtocol.CONFIG_ATTRS}
 
 
 class FrameProtocol(WebSocketServerProtocol):
@@ -69,6 +71,10 @@ class FrameProtocol(WebSocketServerProtocol):
     """
 
     _log = Logger(namespace="LightstreamerLogger.connections.WS")
+
+    # Autobahn would copy its options one by one, and describe them in a debug message
+    # that nobody asked for: most of what a new connection costs.
+    CONFIG_ATTRS: list[str] = []
 
     factory: FrameFactory
     transport: Any
@@ -111,6 +117,7 @@ class FrameProtocol(WebSocketServerProtocol):
 
     def connectionMade(self) -> None:
         """The HTTP connection has become ours."""
+        self.__dict__.update(self.factory.options)
         settings = self.factory.settings
         bound_buffer(self.transport, settings.sendbuf)
         self.writer = DirectWriter(self.transport, self, self.factory.clock, settings.write_timeout_millis)
