@@ -45,10 +45,22 @@ class Link:
         if not self.deaf:
             self.proxy.answer(self, data)
 
-    def abort(self, server_too: bool = True) -> None:
-        """Reset the connection, for the client at least."""
+    def abort(self) -> None:
+        """Reset the connection on both sides."""
         self.deaf = True
         self.client.abort()
+        if self.server is not None:
+            self.server.abort()
+
+    def cut(self, server_too: bool) -> None:
+        """
+        End the connection in the middle of what the server says. The client gets
+        what was passed on before: a browser that has not seen the head of a
+        response may send the request again by itself, and neither the page nor the
+        server would know.
+        """
+        self.deaf = True
+        self.client.close()
         if server_too and self.server is not None:
             self.server.abort()
 
@@ -62,6 +74,10 @@ class _Side(Protocol):
     def write(self, data: bytes) -> None:
         """Send."""
         self.transport.write(data)  # type: ignore[union-attr]
+
+    def close(self) -> None:
+        """Close after what was written."""
+        self.transport.loseConnection()  # type: ignore[union-attr]
 
     def abort(self) -> None:
         """Reset."""
@@ -145,16 +161,16 @@ class Proxy:
         """
         When the server next sends something, pass on the first half of it and then
 
-          - C{cut both sides}: reset the connection;
-          - C{cut the client}: reset it for the client; the server does not notice;
-          - C{cut twice}: reset, and do the same to the next answer that brings data.
+          - C{cut both sides}: end the connection;
+          - C{cut the client}: end it for the client; the server does not notice;
+          - C{cut twice}: end it, and do the same to the next answer that brings data.
         """
         self._cut = {"cut both sides": self._both, "cut the client": self._client, "cut twice": self._twice}[how]
 
     def _half(self, link: Link, data: bytes) -> None:
         if not self._is_whole(link):
-            link.client.write(data[: len(data) // 2])
-        link.deaf = True
+            head = data.index(b"\r\n\r\n") + 4 if data.startswith(b"HTTP/") else 0
+            link.client.write(data[: head + (len(data) - head) // 2])
 
     def _is_whole(self, link: Link) -> bool:
         return self._whole_polls and b"LS_polling=true" in link.request
@@ -162,12 +178,12 @@ class Proxy:
     def _both(self, link: Link, data: bytes) -> None:
         self._cut = None
         self._half(link, data)
-        self._reactor.callLater(0, link.abort)
+        link.cut(server_too=True)
 
     def _client(self, link: Link, data: bytes) -> None:
         self._cut = None
         self._half(link, data)
-        self._reactor.callLater(0, link.abort, False)
+        link.cut(server_too=False)
 
     def _twice(self, link: Link, data: bytes) -> None:
         self._both(link, data)
@@ -200,14 +216,14 @@ class Proxy:
         self._links.discard(link)
         # One that was cut for the client only stays open for the server, until the server ends it.
         if not link.deaf and link.server is not None:
-            link.server.transport.loseConnection()  # type: ignore[union-attr]
+            link.server.close()
         self._look()
 
     def server_closed(self, link: Link) -> None:
         """The server's side is gone."""
         self._servers.discard(link)
         if not link.deaf:
-            link.client.transport.loseConnection()  # type: ignore[union-attr]
+            link.client.close()
         self._look()
 
     def _look(self) -> None:

@@ -355,9 +355,14 @@ def scenario(
 
 
 def assert_equal(one: Any, other: Any, what: str = "") -> None:
-    """For checks."""
-    if one != other:
-        raise AssertionError(f"{what} expected {other}, saw {one}")
+    """For checks; of long lists only the place where they differ is told."""
+    if one == other:
+        return
+    if isinstance(one, list) and isinstance(other, list) and max(len(one), len(other)) > 20:
+        at = next((at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), -1)
+        what = f"{what} of {len(one)} and {len(other)} values, from number {at} on:"
+        one, other = (values[max(0, at - 2) : at + 10] for values in (one, other))
+    raise AssertionError(f"{what} expected {other!r:.2000}, saw {one!r:.2000}")
 
 
 def one_session(seen: Seen) -> None:

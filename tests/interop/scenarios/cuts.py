@@ -6,11 +6,20 @@ from tests.interop.scenario import Script, Seen, assert_equal, one_session, scen
 from tests.interop.scenarios.sessions import every_number
 
 RAW, MERGE, DISTINCT, COMMAND = "raw.{run}", "merge.{run}", "distinct.{run}", "command.{run}"
-COUNT = 400
+COUNT = 200
+
+IMPATIENT = {
+    "RetryDelay": 1000,
+    "KeepaliveInterval": 1000,
+    "StalledTimeout": 500,
+    "ReconnectTimeout": 500,
+    "IdleTimeout": 1500,
+}
+"""The Python SDK learns that a WebSocket is gone only from the silence that follows."""
 
 
 def _count_with_cuts(s: Script, *cuts: str) -> None:
-    s.connect(options={"RetryDelay": 1000})
+    s.connect(options=IMPATIENT)
     s.subscribe("raw", "RAW", RAW, "n text")
     s.subscribe("merge", "MERGE", MERGE, "n text", snapshot="yes")
     s.subscribe("distinct", "DISTINCT", DISTINCT, "n", snapshot="yes", frequency="unfiltered")
@@ -19,7 +28,7 @@ def _count_with_cuts(s: Script, *cuts: str) -> None:
     for sub in subs:
         s.until(sub, "subscribed")
     s.leave_out(*subs)
-    s.data("count", items=[RAW, MERGE, DISTINCT, COMMAND], upto=COUNT, rate=100, padding=50)
+    s.data("count", items=[RAW, MERGE, DISTINCT, COMMAND], upto=COUNT, rate=50, padding=50)
     for number, cut in enumerate(cuts, 1):
         s.until("raw", "update", count=number * COUNT // (len(cuts) + 1))
         s.step("outside", what=cut)

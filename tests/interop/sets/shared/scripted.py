@@ -141,9 +141,14 @@ class ScriptedMetadata(MetadataProvider):
         """Called first, by the server."""
         self._clock: IReactorTime = context.reactor
         self._context = context
-        self._tables: dict[tuple[str, str], ITableInfo] = {}
+        self._tables: dict[tuple[str, int], ITableInfo] = {}
         self._once: set[str] = set()
         self._sessions: dict[str, str] = {}
+
+    def initialize(self, parameters: dict[str, str], config_file: str | None = None) -> None:
+        """Parameters called after a mode have the names of items that do not tell it themselves."""
+        self._modes = {item: mode for mode, items in parameters.items() for item in items.split()}
+        self._answers: dict[str, list[str]] = {}
 
     def set_listener(self, listener: IMetadataControlListener) -> None:
         """Keep the listener."""
@@ -209,7 +214,7 @@ class ScriptedMetadata(MetadataProvider):
 
     def mode_may_be_allowed(self, item: str, mode: str) -> bool:
         """RAW, and the one that the item is called after."""
-        return mode == "RAW" or mode == item.partition(".")[0].upper()
+        return mode == "RAW" or mode == self._modes.get(item, item.partition(".")[0].upper())
 
     def ismode_allowed(self, user: str | None, item: str, mode: str) -> bool:
         """Unless it is private."""
@@ -254,20 +259,24 @@ class ScriptedMetadata(MetadataProvider):
         for table in tables:
             if "costly" in table.group:
                 raise CreditsError(-9, "too dear", "Too dear, sorry")
-            self._tables[session_id, table.group] = table
+            self._tables[session_id, table.win_index] = table
 
     def notify_tables_close(self, session_id: str, tables: list[Any]) -> None:
         """Forget them."""
         for table in tables:
-            del self._tables[session_id, table.group]
+            del self._tables[session_id, table.win_index]
 
     def notify_user_message(self, user: str | None, session_id: str, message: str) -> Any:
         """
         A JSON object is a call of one of the methods C{do_...}, with its other
         members as arguments; any other text is one of C{ok} (with or without a colon
         and a response), C{deny:code:text}, C{refuse}, C{fail}, C{slow:millis:response},
-        C{echo:item:text}.
+        C{echo:item:text}. For a text that none of this is, there is an answer that
+        L{do_answer} was told.
         """
+        if message in self._answers:
+            answers = self._answers[message]
+            message = answers.pop(0) if len(answers) > 1 else answers[0]
         if message.startswith("{"):
             arguments = json.loads(message)
             action: Callable[..., Any] = getattr(self, "do_" + arguments.pop("do"))
@@ -293,17 +302,23 @@ class ScriptedMetadata(MetadataProvider):
         """Call a method of a Data Adapter."""
         getattr(self._context.get_adapter(adapter), method)(**arguments)
 
+    def do_answer(self, session_id: str, text: str, answers: list[str]) -> None:
+        """Treat the messages with this text like these, the last one from then on."""
+        self._answers[text] = answers
+
     def do_close(self, session_id: str, code: int | None = None, text: str | None = None) -> None:
         """Close the session, after the answer to this message is on its way."""
         self._clock.callLater(0, self._control.force_session_termination, session_id, code, text)
 
     def do_unsubscribe(self, session_id: str, group: str) -> None:
         """Force an unsubscription."""
-        self._tables[session_id, group].force_unsubscription()
+        for session, number in list(self._tables):
+            if session == session_id and self._tables[session, number].group == group:
+                self._tables[session, number].force_unsubscription()
 
     def do_tables(self, session_id: str) -> str:
         """Answer with the groups that this session has subscribed."""
-        return ",".join(sorted(group for session, group in self._tables if session == session_id))
+        return ",".join(sorted(table.group for (session, _), table in self._tables.items() if session == session_id))
 
 
 def _limit(item: str, word: str, default: float) -> float:
