@@ -146,6 +146,10 @@ def contradictions(configuration: Configuration) -> list[str]:
                 problems.append(f"{where}: has both endpoint and port; one is needed")
             elif not server.endpoint and server.port is None:
                 problems.append(f"{where}: has no port")
+            if server.proxy_protocol_enabled and server.settings(configuration.transport).skip_local_forwards:
+                problems.append(
+                    f"{where}: has both proxy_protocol_enabled and skip_local_forwards; one tells the client"
+                )
     names = {server.name for server in general.listeners()}
     for name in general.healthcheck.available_on_server:
         if name not in names:

@@ -154,8 +154,8 @@ TRANSPORT: Mapping[str, Element] = {
         1,
     ),
     "max_requests_per_second": Element(
-        "Most requests on one connection, over ten seconds. HTTP answers the next one with 429; a WebSocket is not read "
-        "from until it is its time.",
+        "Most requests on one connection, over ten seconds. HTTP answers the next one with 429; a WebSocket is not "
+        "read from until it is its time.",
         "per second",
         1,
     ),
@@ -237,6 +237,11 @@ HTTP_SERVER: Mapping[str, Element] = {
         'As below, for this socket; "none": as for all.', path="client_identification.private"
     ),
     "skip_local_forwards": Element('As below, for this socket; "none": as for all.', "entries", 0),
+    "proxy_protocol_enabled": Element(
+        "All connections come through a proxy that says whose they are, by the PROXY protocol, version 1 or 2. Only "
+        "the proxy may be able to reach such a socket."
+    ),
+    "proxy_protocol_timeout_millis": _millis("Time for the PROXY header. 0: no limit."),
 }
 
 HTTPS_SERVER: Mapping[str, Element] = {

@@ -11,14 +11,18 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint, serverFromString
-from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.interfaces import IListeningPort, IOpenSSLContextFactory, IStreamServerEndpoint
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from lsserver.tls import CertificateError, Certificates, Keystore, TlsSettings, Truststore
+from lsserver.transport.proxy import ProxiedEndpoint, ProxyFactory
 from lsserver.transport.settings import ResponseHttpHeaders, TransportSettings
+from lsserver.transport.tls import harden
 
 DEFAULT_NAME = "Lightstreamer HTTP Server"
 DEFAULT_PORT = 8080
+PROXIED = "haproxy:"
+"""What an endpoint string of Twisted begins with for the PROXY protocol; here it stands for our own of it."""
 
 _NAMED = re.compile(r"([^:@]*)@(.*)", re.DOTALL)
 
@@ -35,6 +39,8 @@ class HttpServer:
     @ivar endpoint: a Twisted endpoint string, in place of C{port},
         C{listening_interface}, C{backlog} and what C{https_server} has.
     @ivar response_http_headers: and the two below: C{None} = as for all sockets.
+    @ivar proxy_protocol_enabled: all connections come through a proxy that says, by
+        the PROXY protocol, whose they are.
     """
 
     name: str = ""
@@ -46,6 +52,8 @@ class HttpServer:
     response_http_headers: ResponseHttpHeaders | None = None
     client_identification_private: bool | None = None
     skip_local_forwards: int | None = None
+    proxy_protocol_enabled: bool = False
+    proxy_protocol_timeout_millis: int = 1_000
 
     @property
     def gives_principals(self) -> bool:
@@ -75,8 +83,24 @@ class HttpServer:
         @raise ListenerError: the endpoint string, a certificate or a key is not usable.
         """
         if self.endpoint:
-            return _from_string(reactor, self.endpoint)
-        return TCP4ServerEndpoint(reactor, self.port, self.backlog, self.listening_interface)
+            return self._from_endpoint(reactor)
+        endpoint = TCP4ServerEndpoint(reactor, self.port, self.backlog, self.listening_interface)
+        return self._proxied(reactor, endpoint) if self.proxy_protocol_enabled else endpoint
+
+    def _from_endpoint(self, reactor: Any) -> IStreamServerEndpoint:
+        text = self.endpoint
+        proxied = text.startswith(PROXIED)
+        endpoint = _from_string(reactor, text.removeprefix(PROXIED))
+        if not (proxied or self.proxy_protocol_enabled):
+            return endpoint
+        if isinstance(endpoint, SSL4ServerEndpoint):
+            raise ListenerError("TLS behind the PROXY protocol needs an https_server with port and keystore")
+        return self._proxied(reactor, endpoint)
+
+    def _proxied(
+        self, reactor: Any, endpoint: IStreamServerEndpoint, context: IOpenSSLContextFactory | None = None
+    ) -> IStreamServerEndpoint:
+        return ProxiedEndpoint(endpoint, reactor, self.proxy_protocol_timeout_millis, context)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +122,7 @@ class HttpsServer(HttpServer):
     def bind(self, reactor: Any) -> IStreamServerEndpoint:
         """As for L{HttpServer}."""
         if self.endpoint:
-            return _from_string(reactor, self.endpoint)
+            return self._from_endpoint(reactor)
         settings = TlsSettings(
             keystore=self.keystore or Keystore(),
             minimum_tls=self.minimum_tls,
@@ -111,6 +135,9 @@ class HttpsServer(HttpServer):
             context = Certificates(settings)
         except CertificateError as error:
             raise ListenerError(str(error)) from None
+        if self.proxy_protocol_enabled:
+            endpoint = TCP4ServerEndpoint(reactor, self.port, self.backlog, self.listening_interface)
+            return self._proxied(reactor, endpoint, context)
         return SSL4ServerEndpoint(reactor, self.port, context, self.backlog, self.listening_interface)
 
 
@@ -168,7 +195,10 @@ def problems_of(servers: Sequence[HttpServer], reactor: Any) -> list[str]:
 
 def url_of(port: IListeningPort) -> str:
     """Where a browser finds an open socket."""
-    scheme = "https" if isinstance(getattr(port, "factory", None), TLSMemoryBIOFactory) else "http"
+    factory = getattr(port, "factory", None)
+    if isinstance(factory, ProxyFactory):
+        factory = factory.wrapped
+    scheme = "https" if isinstance(factory, TLSMemoryBIOFactory) else "http"
     address = port.getHost()
     if isinstance(address, UNIXAddress):
         path = address.name or b""
@@ -185,8 +215,7 @@ def _from_string(reactor: Any, text: str) -> IStreamServerEndpoint:
     if "sslmethod=" in text:
         raise ListenerError("sslmethod is not taken; TLS 1.2 or newer is always spoken")
     try:
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, text)
-        return endpoint
+        return harden(serverFromString(reactor, text))
     except OSError as error:
         raise ListenerError(f"cannot read {error.filename!r}: {error.strerror}") from None
     except Exception as error:  # plugins and OpenSSL raise what they like; all of it means a wrong text

@@ -26,6 +26,7 @@ from lsserver.engine.kernel import Kernel
 from lsserver.listeners import HttpServer, ListenerError, problems_of, url_of
 from lsserver.options import Options, refuse, versions
 from lsserver.reading import ConfigError
+from lsserver.transport.limits import Connections
 from lsserver.transport.site import make_site
 
 __all__ = ["LightstreamerService", "Options", "makeService"]
@@ -53,6 +54,7 @@ class LightstreamerService(MultiService):
     Starts adapters, then opens the sockets; stops in the opposite order.
 
     @ivar kernel: the engine.
+    @ivar connections: of clients, on all sockets.
     @ivar ports: the open sockets, in the order of the configuration.
     @ivar started: fires with C{None} when all sockets are open, and when the
         start was given up; by then the process is on its way to its end.
@@ -77,6 +79,8 @@ class LightstreamerService(MultiService):
         self.kernel = Kernel(configuration.engine, reactor, self._adapter_failed)
         self.ports: list[IListeningPort] = []
         self.started: Deferred[None] = Deferred()
+        transport = configuration.transport
+        self.connections = Connections(transport.max_connections, transport.max_connections_per_ip, reactor)
         self._sets = sets
         self._starting: Deferred[None] = Deferred()
         self._failed = False
@@ -135,6 +139,7 @@ class LightstreamerService(MultiService):
             use_client_auth=server.gives_principals,
             healthcheck=general.healthcheck.on(server.name),
             reactor=self._reactor,
+            connections=self.connections,
         )
         site.noisy = False
         try:

@@ -132,7 +132,8 @@ class Certificates:
                 requireCertificate=settings.force,
                 caCerts=None if self._trust is None else _certificates(self._trust),
             )
-            options.getContext()
+            # By a renegotiation, a client of TLS 1.2 costs the server much more than itself.
+            options.getContext().set_options(SSL.OP_NO_RENEGOTIATION)
         except (CryptoError, SSL.Error, ValueError) as error:
             raise CertificateError(
                 f"certificate {str(self._certificate)!r} and key {str(self._key)!r} do not work: {_reason(error)}"
