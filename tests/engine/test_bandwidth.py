@@ -71,7 +71,8 @@ class Constrained(SynchronousTestCase):
 
     def test_while_polling(self) -> None:
         """CONS alone does not complete a poll (tlcp.md 4.7)."""
-        self.client = self.world.session("LS_polling=true&LS_idle_millis=10000")
+        self.client.bind("LS_polling=true&LS_idle_millis=10000")
+        self.client.lines()
         self.assertEqual(self.constrain("40.5"), ["CONS,40.5"])
         self.assertEqual(self.client.connection.state, "open")
 
@@ -95,10 +96,10 @@ class Constrained(SynchronousTestCase):
         self.client.session.stream.binding.room = 20
 
     def test_at_the_end_of_a_poll(self) -> None:
-        self.client = self.world.session("LS_polling=true&LS_idle_millis=10000", websocket=False)
+        self.client = self.world.session("LS_polling=true", websocket=False)
         for _ in range(2):
-            self.world.advance(10)
-            self.client.bind("LS_polling=true&LS_idle_millis=10000&LS_content_length=1")
+            self.client.bind("LS_polling=true")
+        self.client.bind("LS_polling=true&LS_idle_millis=10000")
         self.shrink()
         self.client.lines()
         self.assertEqual(self.constrain("40.5"), ["LOOP,0"])
