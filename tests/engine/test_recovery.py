@@ -258,3 +258,46 @@ class Log(SynchronousTestCase):
         log = RecoveryLog(10)
         log.append([b"x" * 90])
         self.assertEqual((log.sent, log.oldest), (1, 1))
+
+
+class AnswerLost(SynchronousTestCase):
+    """The connection of a poll breaks after its answer, and the client says nothing of it."""
+
+    def setUp(self) -> None:
+        self.use(Version(2, 5))
+
+    def use(self, version: Version) -> None:
+        self.world = World()
+        self.client = self.world.session(version=version, websocket=False)
+        self.client.bind(POLL)
+        self.client.subscribe(1, "RAW", "item1", "a", "")
+        self.client.bind(POLL)
+        self.assertIn("SUBOK,1,1,1", self.client.read())
+        self.answered = self.client.connection
+
+    def lose(self) -> None:
+        assert self.client.session is not None
+        self.client.session.answer_lost(self.answered)
+
+    def test_what_is_missing_is_not_known(self) -> None:
+        self.lose()
+        self.assertIsNone(self.client.bind(POLL))
+        self.assertEqual(self.client.read(), ["CONERR,4,Requested progressive not available"])
+
+    def test_recovery_is_possible(self) -> None:
+        self.lose()
+        self.client.bind(f"{POLL}&LS_recovery_from=0")
+        self.assertIn("PROG,0", self.client.read())
+        self.assertIsNotNone(self.client.bind(POLL))
+
+    def test_too_late(self) -> None:
+        """The client has come back before."""
+        self.client.bind(POLL)
+        self.lose()
+        self.assertIsNotNone(self.client.bind(POLL))
+
+    def test_client_that_cannot_recover(self) -> None:
+        """It would not know what to do with the code."""
+        self.use(Version(2, 0))
+        self.lose()
+        self.assertIsNotNone(self.client.bind(POLL))

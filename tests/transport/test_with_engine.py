@@ -177,3 +177,55 @@ class WithEngine(SynchronousTestCase):
         lines = again.send(f"bind_session\r\nLS_session={sid}&LS_recovery_from=0")
         self.turn()
         self.assertIn(b"PROG,0\r\nSUBOK,1,1,2\r\nCONF,", b"".join(lines + again.take()))
+
+    def poll(self, wire: Wire, session: bytes, more: bytes = b"") -> bytes:
+        """One poll that is answered at once."""
+        data = wire.send(post("bind_session", b"LS_polling=true&LS_session=" + session + more))
+        self.turn()
+        return Response(data + wire.take()).body
+
+    def polled_data(self) -> tuple[bytes, Wire]:
+        """A session whose client was sent the answer to a poll with data, and that connection."""
+        wire = self.connect()
+        answer = wire.send(post("create_session", b"LS_polling=true&LS_adapter_set=TEST"))
+        self.turn()
+        session = Response(answer + wire.take()).body.split(b",")[1]
+        self.connect().send(post("control", ADD.encode() + b"&LS_reqId=1&LS_session=" + session))
+        self.turn()
+        self.assertIn(b"SUBOK,1,1,2", self.poll(wire, session))
+        return session, wire
+
+    def test_answer_lost(self) -> None:
+        """A browser repeats a poll by itself when the connection breaks: what it misses nobody knows."""
+        session, wire = self.polled_data()
+        wire.reset()
+        self.assertTrue(self.poll(self.connect(), session).startswith(b"CONERR,4,"))
+        self.assertTrue(self.poll(self.connect(), session).startswith(b"CONERR,20,"))
+
+    def test_answer_lost_and_recovered(self) -> None:
+        """A client that counts knows what it misses."""
+        session, wire = self.polled_data()
+        wire.reset()
+        self.assertIn(b"PROG,0\r\nSUBOK,1,1,2", self.poll(self.connect(), session, b"&LS_recovery_from=0"))
+        self.assertTrue(self.poll(self.connect(), session).startswith(b"CONOK,"))
+
+    def test_answer_taken(self) -> None:
+        """The client closes its connection in order, or has gone on before it broke."""
+        session, wire = self.polled_data()
+        wire.drop()
+        other = self.connect()
+        self.assertTrue(self.poll(other, session).startswith(b"CONOK,"))
+        self.connect().send(post("control", b"LS_op=delete&LS_subId=1&LS_reqId=2&LS_session=" + session))
+        self.turn()
+        self.assertIn(b"UNSUB,1", self.poll(other, session))
+        third = self.connect()
+        self.poll(third, session)
+        other.reset()
+        self.assertTrue(self.poll(third, session).startswith(b"CONOK,"))
+
+    def test_empty_answer_lost(self) -> None:
+        """Nothing can be missing."""
+        session, wire = self.polled_data()
+        self.poll(wire, session)
+        wire.reset()
+        self.assertTrue(self.poll(self.connect(), session).startswith(b"CONOK,"))
