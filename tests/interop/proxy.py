@@ -258,3 +258,7 @@ class Buffering(NoWebSocket):
             return
         del self._kept[link]
         link.client.write(whole)
+
+
+NETWORKS = {"breaking": Proxy, "no websocket": NoWebSocket, "buffering": Buffering}
+"""What can be between client and server, by what scenarios call it."""

@@ -158,7 +158,7 @@ class Scenario:
     checks: list[Check]
     loose: set[str]
     applies: Callable[[Sdk, str | None], bool]
-    cuts: bool
+    network: str
 
     def job(self, run: str, address: str, transport: str | None) -> dict[str, Any]:
         """The run, as the drivers want it. C{run} makes item and user names its own."""
@@ -333,13 +333,13 @@ SCENARIOS: dict[str, Scenario] = {}
 
 
 def scenario(
-    applies: Callable[[Sdk, str | None], bool] = lambda sdk, transport: True, cuts: bool = False
+    applies: Callable[[Sdk, str | None], bool] = lambda sdk, transport: True, network: str = ""
 ) -> Callable[[Callable[[Script], None]], Callable[[Script], None]]:
     """
     Marks a function that writes a scenario.
 
     @param applies: whether it makes sense with an SDK on a transport.
-    @param cuts: whether the connection goes through a proxy that can be told to cut it.
+    @param network: which of L{tests.interop.proxy.NETWORKS} is between client and server.
     """
 
     def decorate(function: Callable[[Script], None]) -> Callable[[Script], None]:
@@ -348,7 +348,7 @@ def scenario(
         name = function.__name__
         if name in SCENARIOS:
             raise ValueError(f"two scenarios are called {name}")
-        SCENARIOS[name] = Scenario(name, script.steps, script.expected, script.checks, script.loose, applies, cuts)
+        SCENARIOS[name] = Scenario(name, script.steps, script.expected, script.checks, script.loose, applies, network)
         return function
 
     return decorate

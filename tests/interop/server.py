@@ -43,6 +43,7 @@ class Server:
         self.urls: list[str] = []
         self.lines: list[str] = []
         self._folder = tempfile.mkdtemp(prefix="lsserver-interop-")
+        self._kept: list[tempfile.TemporaryDirectory[str]] = []
         self._news = threading.Condition()
         sockets = 1 if port else 0
         sockets += options.count("--listen")
@@ -69,6 +70,10 @@ class Server:
             self.stop()
             raise RuntimeError("the server does not start:\n" + "\n".join(self.lines[-30:]))
 
+    def keep(self, folder: tempfile.TemporaryDirectory[str]) -> None:
+        """Remove a folder when the server has ended."""
+        self._kept.append(folder)
+
     @property
     def port(self) -> int:
         """Of the first socket."""
@@ -86,6 +91,8 @@ class Server:
             status = self._process.wait()
         self._reader.join()
         shutil.rmtree(self._folder, ignore_errors=True)
+        for folder in self._kept:
+            folder.cleanup()
         return status
 
     def wait_for_line(self, pattern: str, start: int = 0, seconds: float = 10) -> bool:

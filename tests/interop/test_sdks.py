@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from tests.interop.drivers import DRIVERS, Driver
-from tests.interop.proxy import Proxy
+from tests.interop.proxy import NETWORKS, Proxy
 from tests.interop.scenario import TRANSPORTS, Scenario, Seen
 from tests.interop.scenarios import SCENARIOS
 from tests.interop.server import shared
@@ -66,9 +66,10 @@ class Matrix:
         for scenario in cls.scenarios():
             run = cls.run_of(scenario)
             address = server.urls[0]
-            if scenario.cuts:
+            if scenario.network:
                 # In Node.js, the older SDK takes the stack trace of the error for the rest of a poll that is cut.
-                proxies[run] = await Proxy(reactor, server.port, whole_polls=not cls.driver.sdk.unified).start()
+                whole_polls = not cls.driver.sdk.unified
+                proxies[run] = await NETWORKS[scenario.network](reactor, server.port, whole_polls).start()
                 address = proxies[run].address
             runs.append(scenario.job(run, address, cls.transport))
         try:
@@ -82,7 +83,7 @@ class Matrix:
     def scenarios(cls) -> list[Scenario]:
         """Those that make sense here; those that take long first."""
         applying = [one for one in SCENARIOS.values() if one.applies(cls.driver.sdk, cls.transport)]
-        return sorted(applying, key=lambda one: not (one.cuts or one.name in SLOW))
+        return sorted(applying, key=lambda one: not (one.network or one.name in SLOW))
 
     @classmethod
     def run_of(cls, scenario: Scenario) -> str:

@@ -1,8 +1,11 @@
-"""Connections that break in the middle: the session is recovered, nothing is lost and nothing comes twice."""
+"""
+Connections that break in the middle (the session is recovered, nothing is lost and
+nothing comes twice), and networks in which a transport does not work.
+"""
 
 from __future__ import annotations
 
-from tests.interop.scenario import Script, Seen, assert_equal, one_session, scenario
+from tests.interop.scenario import SUBSCRIBED, UNLIMITED, Script, Seen, assert_equal, one_session, scenario, update
 from tests.interop.scenarios.sessions import every_number
 
 RAW, MERGE, DISTINCT, COMMAND = "raw.{run}", "merge.{run}", "distinct.{run}", "command.{run}"
@@ -52,24 +55,47 @@ def _count_with_cuts(s: Script, *cuts: str) -> None:
         assert "DISCONNECTED:TRYING-RECOVERY" in statuses, f"was never cut: {statuses}"
 
 
-@scenario(cuts=True)
+@scenario(network="breaking")
 def cut_once(s: Script) -> None:
     """Both sides notice, in the middle of a line."""
     _count_with_cuts(s, "cut both sides")
 
 
-@scenario(cuts=True)
+@scenario(network="breaking")
 def cut_at_the_client(s: Script) -> None:
     """The server does not notice, and writes on into nowhere until the client comes back."""
     _count_with_cuts(s, "cut the client")
 
 
-@scenario(cuts=True)
+@scenario(network="breaking")
 def cut_again_and_again(s: Script) -> None:
     _count_with_cuts(s, "cut both sides", "cut the client", "cut both sides")
 
 
-@scenario(cuts=True)
+@scenario(network="breaking")
 def cut_while_recovering(s: Script) -> None:
     """The answer to the recovery is lost as well."""
     _count_with_cuts(s, "cut twice")
+
+
+def _finds(s: Script, transport: str) -> None:
+    s.connect(wait=False, options={"IdleTimeout": 1000})
+    s.until("client", "status", f"CONNECTED:{transport}")
+    s.prepare(MERGE, snapshot=[{"a": "1"}])
+    s.subscribe("s", "MERGE", MERGE, "a", snapshot="yes")
+    s.see("s", SUBSCRIBED, UNLIMITED, update(MERGE, "1", snapshot=True))
+    s.publish(MERGE, {"a": "2"})
+    s.see("s", update(MERGE, "2"))
+    s.check(one_session)
+
+
+@scenario(lambda sdk, transport: transport is None, network="no websocket")
+def no_websocket(s: Script) -> None:
+    """The SDK finds that HTTP streaming works."""
+    _finds(s, "HTTP-STREAMING")
+
+
+@scenario(lambda sdk, transport: transport is None, network="buffering")
+def buffering_proxy(s: Script) -> None:
+    """And that it does not: it has the silent stream ended by C{force_rebind}, and polls."""
+    _finds(s, "HTTP-POLLING")
