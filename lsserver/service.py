@@ -135,6 +135,7 @@ class LightstreamerService(MultiService):
             server.settings(self.configuration.transport),
             server_name=server.name,
             pages=pages_of(general.web_server),
+            strict_pages=[installed.pages()],
             control_only=server.port_type == "CONTROL_ONLY",
             use_client_auth=server.gives_principals,
             healthcheck=general.healthcheck.on(server.name),

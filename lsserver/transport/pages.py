@@ -8,7 +8,7 @@ wins.
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from twisted.web import http, static
@@ -55,7 +55,6 @@ HEADERS = (
     (b"X-Content-Type-Options", b"nosniff"),
     (b"X-Frame-Options", b"SAMEORIGIN"),
     (b"Referrer-Policy", b"strict-origin-when-cross-origin"),
-    (b"Content-Security-Policy", POLICY.encode()),
 )
 
 
@@ -63,13 +62,15 @@ class Pages(Resource):
     """
     @param folders: where the files are. A file that is reached through a link out
         of its folder is not served, nor one whose name or whose folder's name begins with a dot.
+    @param strict: those of C{folders} whose pages must do with scripts in files of
+        their own; which scripts other people's pages have is their business.
     """
 
     isLeaf = True
 
-    def __init__(self, folders: Iterable[Path]) -> None:
+    def __init__(self, folders: Iterable[Path], strict: Collection[Path] = ()) -> None:
         super().__init__()
-        self._folders = [Path(folder).resolve() for folder in folders]
+        self._folders = [(folder.resolve(), folder in strict) for folder in map(Path, folders)]
 
     def render(self, request: Request) -> int:
         """Send a file, or say why not."""
@@ -80,7 +81,9 @@ class Pages(Resource):
             request.respond_with(http.NOT_ALLOWED, b"Pages can only be read.\r\n")
             return NOT_DONE_YET
         parts = _parts(request.postpath)
-        found = None if parts is None else self._find(parts)
+        found, strict = (None, True) if parts is None else self._find(parts)
+        if strict:
+            request.setHeader(b"Content-Security-Policy", POLICY.encode())
         if found is None:
             request.respond_with(http.NOT_FOUND, b"There is no such page.\r\n")
         elif found.is_dir():
@@ -91,9 +94,12 @@ class Pages(Resource):
             _send(found, request)
         return NOT_DONE_YET
 
-    def _find(self, parts: list[str]) -> Path | None:
-        """A file, or a folder that has an index and was asked for without a slash at the end."""
-        for folder in self._folders:
+    def _find(self, parts: list[str]) -> tuple[Path | None, bool]:
+        """
+        A file, or a folder that has an index and was asked for without a slash at the
+        end; and whether it must be strict.
+        """
+        for folder, strict in self._folders:
             path = folder.joinpath(*parts)
             if not parts[-1]:
                 path = path / INDEX
@@ -102,11 +108,11 @@ class Pages(Resource):
                 if not resolved.is_relative_to(folder):
                     continue
                 if resolved.is_file() or (parts[-1] and (resolved / INDEX).is_file()):
-                    return resolved
+                    return resolved, strict
             except OSError:
                 # A name that the file system cannot have, such as one that is too long.
                 continue
-        return None
+        return None, True
 
 
 def _parts(path: list[bytes]) -> list[str] | None:
@@ -134,6 +140,9 @@ def _send(path: Path, request: Request) -> None:
     if request.header("if-none-match") is not None:
         # An entity tag that differs decides; the date is too coarse to be asked as well.
         request.requestHeaders.removeHeader(b"if-modified-since")
+    if b"," in (request.requestHeaders.getRawHeaders(b"range") or [b""])[-1]:
+        # Thousands of ranges in one header would be thousands of times the file.
+        request.requestHeaders.removeHeader(b"range")
     if request.setLastModified(state.st_mtime) is http.CACHED:
         request.finish()
     elif state.st_size <= AT_ONCE and request.header("range") is None:

@@ -7,7 +7,7 @@ way to WebSocket.
 # mypy: disallow-untyped-calls=False
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +124,7 @@ def make_site(
     *,
     server_name: str,
     pages: Path | Iterable[Path] | None = None,
+    strict_pages: Collection[Path] = (),
     control_only: bool = False,
     use_client_auth: bool = False,
     healthcheck: bool = True,
@@ -135,6 +136,7 @@ def make_site(
 
     @param server_name: name of the listening socket, which clients see.
     @param pages: folders of static pages; what is in several is taken from the first.
+    @param strict_pages: those of them whose pages have no scripts of their own, and may have none.
     @param control_only: sessions are not created on this socket.
     @param use_client_auth: the names in client certificates go to the adapters.
     @param healthcheck: answer C{/lightstreamer/healthcheck}.
@@ -162,6 +164,6 @@ def make_site(
     root = Root(
         ServiceResource(around, websockets, healthcheck),
         settings.service_url_prefix,
-        Pages(folders) if folders else None,
+        Pages(folders, strict_pages) if folders else None,
     )
     return Site(root, settings, reactor, connections)
