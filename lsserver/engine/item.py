@@ -104,8 +104,8 @@ class Item:
     def detach(self, slot: Slot, mode: str) -> None:
         """A subscriber goes; its interest may linger, see L{release}."""
         channel = self.raw if mode == "RAW" else self.main
-        if channel is not None:
-            channel.detach(slot)
+        assert channel is not None
+        channel.detach(slot)
 
     def retain(self) -> None:
         """One more reason to stay subscribed."""
@@ -208,8 +208,8 @@ class Item:
             self.main.publish(event, False)
 
     def _publish_realtime(self, event: Event) -> None:
-        if self.main is not None:
-            self.main.publish(event, False)
+        assert self.main is not None
+        self.main.publish(event, False)
 
     def end_of_snapshot(self) -> None:
         """The adapter says that its snapshot is complete."""

@@ -305,8 +305,6 @@ class Messages:
             line = self._host.dialect.msgfail(
                 sequence, last, ControlCode.MESSAGE_SKIPPED, ControlCode.MESSAGE_SKIPPED.text
             )
-        elif first < last:
-            line = self._host.dialect.msgfail(sequence, last, ControlCode.MESSAGES_SKIPPED, str(last - first + 1))
         else:
-            return
+            line = self._host.dialect.msgfail(sequence, last, ControlCode.MESSAGES_SKIPPED, str(last - first + 1))
         self._host.notify(line)

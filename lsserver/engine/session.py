@@ -352,7 +352,7 @@ class Session:
         self._constrained()
 
     def _constrained(self) -> None:
-        line = self._heading.constrained() if self.stream.binding is not None else None
+        line = self._heading.constrained()
         if line is not None:
             self.stream.write_soon(line)
         self.stream.schedule()

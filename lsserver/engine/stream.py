@@ -187,13 +187,13 @@ class Stream:
         return binding
 
     def loop(self, millis: int, close_socket: bool = False) -> None:
-        """Ask the client to bind again in C{millis}, and let go of the connection."""
+        """Ask the client, which is bound, to bind again in C{millis}, and let go of the connection."""
         binding = self.unbind()
-        if binding is not None:
-            self._write(binding, self.dialect.loop(millis))
-            binding.connection.end(close_socket)
-            self.answered = None if binding.empty else binding.connection
-            self._owner.unbound(millis + self.settings.session_timeout_millis)
+        assert binding is not None
+        self._write(binding, self.dialect.loop(millis))
+        binding.connection.end(close_socket)
+        self.answered = None if binding.empty else binding.connection
+        self._owner.unbound(millis + self.settings.session_timeout_millis)
 
     def end(self, code: int, message: str, close_socket: bool = False) -> None:
         """The session is over. Nothing that is pending is sent any more."""
@@ -347,11 +347,11 @@ class Stream:
     def end_poll(self) -> None:
         """The poll is answered, or was held as long as it may be."""
         binding = self.binding
-        if binding is not None and binding.polling:
-            if self.wheel.now() < binding.not_before:
-                self.wheel.at(binding.not_before, self._end_poll_of, binding)
-            else:
-                self.loop(binding.polling_millis)
+        assert binding is not None and binding.polling
+        if self.wheel.now() < binding.not_before:
+            self.wheel.at(binding.not_before, self._end_poll_of, binding)
+        else:
+            self.loop(binding.polling_millis)
 
     def _end_poll_of(self, binding: Binding) -> None:
         if self.binding is binding:
@@ -364,13 +364,13 @@ class Stream:
             self.schedule()
 
     def write_aside(self, line: bytes) -> None:
-        """A line that is no data notification, at once."""
+        """A line that is no data notification, at once; the client is bound."""
         binding = self.binding
-        if binding is not None:
-            if binding.room is not None and len(line) + LOOP_ROOM > binding.room:
-                self.loop(0)
-            else:
-                self._write(binding, line)
+        assert binding is not None
+        if binding.room is not None and len(line) + LOOP_ROOM > binding.room:
+            self.loop(binding.polling_millis)
+        else:
+            self._write(binding, line)
 
     def _write(self, binding: Binding, data: bytes) -> None:
         if binding.room is not None:

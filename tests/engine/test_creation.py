@@ -349,6 +349,15 @@ class Abandoned(CreationCase):
         self.assertIsNone(self.successResultOf(client.creation))
         self.assertEqual([name for name, *_ in self.metadata.calls], ["notify_user"])
 
+    def test_user_check_that_cannot_be_cut_short(self) -> None:
+        """An adapter that goes on all the same."""
+        self.answer("notify_user", Deferred(lambda waiting: waiting.callback(None)))
+        client = self.world.client().create()
+        assert client.creation is not None
+        client.creation.cancel()
+        self.assertIsNone(self.successResultOf(client.creation))
+        self.assertEqual([name for name, *_ in self.metadata.calls], ["notify_user"])
+
     def test_before_the_announcement(self) -> None:
         waiting: Deferred[float] = Deferred()
         self.answer("get_allowed_max_bandwidth", waiting)

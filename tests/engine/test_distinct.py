@@ -123,6 +123,16 @@ class Snapshots(DistinctCase):
         self.events("1", "1")
         self.assertEqual(self.client.read()[2:], ["U,1,1,1", "U,1,1,"])
 
+    def test_one_of_two_goes(self) -> None:
+        """The other keeps what they share."""
+        self.subscribe()
+        self.events("1")
+        late = self.late()
+        late.control("LS_reqId=2&LS_op=delete&LS_subId=1")
+        self.client.read()
+        self.events("2")
+        self.assertEqual(self.client.read(), ["U,1,1,2"])
+
     def test_gone_subscribers_leave_nothing_behind(self) -> None:
         """Their view and what it made of the history."""
         self.subscribe()
@@ -231,7 +241,7 @@ class Clearing(DistinctCase):
 
     def test_endless_clearing_does_not_pile_up(self) -> None:
         """Memory is bounded whatever the adapter does with a client that does not read."""
-        for more in ("", "LS_requested_max_frequency=unfiltered"):
+        for more in ("LS_snapshot=true", "LS_snapshot=true&LS_requested_max_frequency=unfiltered"):
             self.world = World(max_buffer_size=5)
             self.client = self.world.session()
             self.subscribe(more)
@@ -241,4 +251,9 @@ class Clearing(DistinctCase):
                 self.events(str(number))
                 self.world.data.clear_snapshot("news")
             self.client.resume()
-            self.assertLess(len(self.client.read()), 30)
+            lines = self.client.read()
+            self.assertLess(len(lines), 30)
+            self.assertEqual(lines.count("EOS,1,1"), 1)
+            lost = sum(int(line.split(",")[3]) for line in lines if line.startswith("OV"))
+            came = sum(line.startswith("U") for line in lines)
+            self.assertEqual(lost + came, 100 if "unfiltered" in more else 0)

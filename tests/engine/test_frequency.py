@@ -143,6 +143,16 @@ class Pace(FrequencyCase):
         self.world.advance(1)
         self.assertEqual(self.times(1), [1 / 64 + i / 4 for i in range(4)])
 
+    def test_command_with_many_rows(self) -> None:
+        """They take more than one turn."""
+        self.subscribe("COMMAND", "key command a", "4")
+        self.client.read()
+        self.client.stall()
+        for number in range(600):
+            self.update(key=f"k{number}", command="ADD", a="0")
+        self.client.resume()
+        self.assertEqual(len(self.client.read()), 600)
+
     def test_snapshot_is_exempt(self) -> None:
         """adapters-api.md 14: the limit starts counting with real-time events."""
         self.subscribe("MERGE", "a", "1", "&LS_snapshot=true")

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from lsserver.adapters.errors import SubscribeError
+from lsserver.adapters.errors import FailureError, SubscribeError
 from lsserver.adapters.grants import ItemGrant
 from lsserver.engine.gate import Gate, State
 from tests.engine.world import World
@@ -195,6 +195,23 @@ class Items(SynchronousTestCase):
         self.adapter.on_subscribe = None
         self.add(3)
         self.assertEqual(self.adapter.calls, [("subscribe", "item1")] * 2)
+
+    def test_adapter_beyond_repair(self) -> None:
+        """adapters-api.md 12: whoever runs the server is told."""
+        fault = FailureError("broken")
+        self.adapter.on_subscribe = fault
+        self.add()
+        self.adapter.on_unsubscribe = fault
+        self.assertEqual(self.world.failures, [fault])
+
+    def test_calls_for_an_item_that_is_not_subscribed(self) -> None:
+        """adapters-api.md 16: ignored after a failure and during unsubscribe."""
+        self.adapter.on_subscribe = SubscribeError("no")
+        self.add(1, "COMMAND")
+        self.update("x")
+        self.world.data.end_of_snapshot("item1")
+        self.world.data.clear_snapshot("item1")
+        self.assertEqual(self.client.read()[2:], [])
 
     def test_snapshot_question_raises(self) -> None:
         """adapters-api.md 13: as if subscribe had, which is not called."""

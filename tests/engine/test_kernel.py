@@ -60,6 +60,12 @@ class Sets(SynchronousTestCase):
         self.assertEqual(world.metadata.called("notify_session_close"), [[client.session.id]])
         self.assertTrue(world.set.stopped)
 
+    def test_stop_without_recovery(self) -> None:
+        """Nothing ages then."""
+        world = World(session_recovery_millis=0)
+        self.successResultOf(Deferred.fromCoroutine(world.kernel.stop()))
+        self.assertEqual(world.clock.getDelayedCalls(), [])
+
     def test_stop_waits_for_the_adapter(self) -> None:
         world = World()
         waiting: Deferred[None] = Deferred()

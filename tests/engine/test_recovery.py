@@ -189,6 +189,41 @@ class Recovery(SynchronousTestCase):
         self.client.lose()
         self.assertEqual(self.recover(6), [self.conok(0), "PROG,6", "LOOP,0"])
 
+    def test_repeated_poll_whose_answer_was_lost(self) -> None:
+        """
+        Browsers repeat a request by themselves when its connection breaks before the
+        answer: what was lost is not known, and must not be lost silently.
+        """
+        self.client.lose()
+        self.client.bind(POLL)
+        self.events("third")
+        self.client.bind(POLL)
+        assert self.client.session is not None
+        self.client.session.answer_lost(self.client.connection)
+        self.client.bind(POLL)
+        self.assertEqual(self.client.lines(), ["CONERR,4,Requested progressive not available"])
+
+    def test_lost_answer_that_is_recovered(self) -> None:
+        self.client.lose()
+        self.client.bind(POLL)
+        self.events("third")
+        self.client.bind(POLL)
+        assert self.client.session is not None
+        self.client.session.answer_lost(self.client.connection)
+        self.assertEqual(self.recover(4)[2:-1], ["U,1,1,third"])
+        self.client.bind(POLL)
+        self.assertEqual(self.client.lines()[-1], "LOOP,0")
+
+    def test_lost_answer_without_news(self) -> None:
+        """Nothing was in it."""
+        self.client.lose()
+        for _ in range(2):
+            self.client.bind(POLL)
+            assert self.client.session is not None
+            self.client.session.answer_lost(self.client.connection)
+        self.client.bind(POLL)
+        self.assertEqual(self.client.lines()[-1], "LOOP,0")
+
     def test_limits_of_the_response_hold(self) -> None:
         """A replay that is longer than the response goes on in the next."""
         values = [f"{number:0>90}" for number in range(100)]
@@ -245,6 +280,20 @@ class Log(SynchronousTestCase):
         self.assertEqual(log.rewind(2), [b"z" * 50])
         self.assertIsNone(log.rewind(1))
         self.assertEqual(log.sent, 2)
+
+    def test_age_after_a_recovery(self) -> None:
+        """What is sent again is young again."""
+        log = RecoveryLog(100)
+        log.append([b"a", b"b", b"c"])
+        log.age(10, 5)
+        log.rewind(1)
+        log.age(20, 5)
+        log.append([b"b", b"c"])
+        log.age(22, 5)
+        self.assertEqual(log.oldest, 1)
+        log.age(25, 5)
+        log.age(30, 5)
+        self.assertEqual(log.rewind(3), [])
 
     def test_lowered_limit(self) -> None:
         log = RecoveryLog(-1)

@@ -285,6 +285,20 @@ class Retransmission(SubscribingCase):
         )
         self.flushLoggedErrors(ZeroDivisionError)
 
+    def test_activation_that_fails_as_the_session_ends(self) -> None:
+        waiting: Deferred[list[str]] = Deferred()
+        self.answer("get_items", waiting)
+        got = self.answers(ADD)
+
+        def fail(subscription: Subscription) -> None:
+            subscription.session.vanish("fault")
+            raise ZeroDivisionError
+
+        self.patch(Subscription, "open", fail)
+        waiting.callback(["item1"])
+        self.assertEqual(got, ["REQERR,1,68,Internal error during request processing"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
     def test_no_ack(self) -> None:
         """tlcp.md 5.10: nothing, on WebSocket; over HTTP the transport asks for one."""
         self.assertEqual(self.successResultOf(self.client.send(ADD + "&LS_ack=false")), b"")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -18,7 +19,7 @@ S = TypeVar("S", bound="Slot")
 Event = Mapping[str, Value]
 
 
-class Channel(Generic[V]):
+class Channel(ABC, Generic[V]):
     """One item in one mode."""
 
     mode: str
@@ -35,13 +36,13 @@ class Channel(Generic[V]):
             view = self.views[key] = self.make_view(fields, codec)
         return view
 
+    @abstractmethod
     def make_view(self, fields: tuple[str, ...], codec: IValueCodec) -> V:
         """A new view that shows the state as it is."""
-        raise NotImplementedError
 
+    @abstractmethod
     def attach(self, slot: Slot, fields: tuple[str, ...], codec: IValueCodec) -> None:
         """A subscriber comes."""
-        raise NotImplementedError
 
     def detach(self, slot: Slot) -> None:
         """A subscriber goes."""
@@ -50,9 +51,9 @@ class Channel(Generic[V]):
         if view.empty:
             self.views.pop((view.fields, id(view.codec)), None)
 
+    @abstractmethod
     def publish(self, event: Event, is_snapshot: bool) -> None:
         """An event; C{is_snapshot} only while a snapshot is expected."""
-        raise NotImplementedError
 
     def end_of_snapshot(self) -> None:
         """The snapshot is complete."""

@@ -54,7 +54,8 @@ class MergeView(View["Slot"]):
         slot.ready = True
         if isinstance(slot, MergeSlot):
             self.sort(slot)
-        elif isinstance(slot, QueueSlot):
+        else:
+            assert isinstance(slot, QueueSlot)
             self.queued[slot] = None
 
     def sort(self, slot: MergeSlot) -> None:
@@ -210,13 +211,13 @@ class MergeChannel(Channel[MergeView]):
 
     def end_of_snapshot(self) -> None:
         """An empty snapshot is one of nulls, for those who asked for one."""
-        if not self.known:
-            self.known = True
-            for view in self.views.values():
-                view.current = Update(view.vector({}))
-                for slot in view.all_slots():
-                    if slot.wants_snapshot:
-                        self._start(view, slot)
+        # Whatever is known at all has come after the snapshot, or was it.
+        self.known = True
+        for view in self.views.values():
+            view.current = Update(view.vector({}))
+            for slot in view.all_slots():
+                if slot.wants_snapshot:
+                    self._start(view, slot)
 
     def clear(self) -> None:
         """All fields become null, which is an update like any other."""

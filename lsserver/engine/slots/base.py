@@ -6,6 +6,7 @@ that there is something for it.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ MAX_LINES = 256
 """A slot with a long queue lets others have their turn after so many lines."""
 
 
-class Slot:
+class Slot(ABC):
     """
     One item of one subscription of one session.
 
@@ -119,8 +120,7 @@ class Slot:
         """The initial state: updates, and the markers that belong to them."""
         self.ready = True
         self.head.extend(snapshot)
-        if self.head:
-            self.mark()
+        self.mark()
 
     def end_of_snapshot(self) -> bytes:
         """The line that ends the snapshot of this slot."""
@@ -155,6 +155,7 @@ class Slot:
         self.wake_at = 0.0
         self.mark()
 
+    @abstractmethod
     def take(self, lines: list[bytes], now: float, most: int = MAX_LINES) -> bool:
         """
         Append the lines for the client.
@@ -163,7 +164,6 @@ class Slot:
         @param most: updates and markers at most.
         @return: True if there is more.
         """
-        raise NotImplementedError
 
     def take_head(self, lines: list[bytes], most: int) -> int:
         """Snapshot and markers; gives the number of lines that may still be taken, 0 if none."""
