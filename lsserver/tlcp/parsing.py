@@ -123,33 +123,41 @@ def _websocket_lines(rest: bytes) -> _Lines:
     if b"LS_unq=" not in rest:
         return [parse_line(line) for line in split_lines(rest)]
     lines: list[Mapping[str, str]] = []
-    while rest:
-        match = _COUNTED.match(rest)
+    # What has been read is passed by, not cut off: that would copy the rest for every line.
+    at = 0
+    last = len(rest.rstrip(b"\r\n"))
+    while at < len(rest):
+        match = _COUNTED.match(rest, at)
         if match is None:
-            raw, _, rest = rest.partition(b"\n")
-            line = raw.removesuffix(b"\r")
-            if line or rest.strip(b"\r\n"):
+            end = rest.find(b"\n", at)
+            end = len(rest) if end < 0 else end
+            line = rest[at:end].removesuffix(b"\r")
+            at = end + 1
+            if line or at < last:
                 lines.append(parse_line(line))
             continue
-        rest = rest[match.end() :]
-        size = _size(rest, int(match[1]))
+        at = match.end()
+        size = _size(rest, at, int(match[1]))
         if size is None:
             # Nothing tells where the next line would start.
-            lines.append(CutLine(_counted_line(rest)))
+            lines.append(CutLine(_counted_line(rest[at:])))
             break
-        lines.append(_counted_line(rest[:size]))
-        rest = rest[size:]
-        end = _LINE_END.match(rest)
-        rest = rest if end is None else rest[end.end() :]
+        lines.append(_counted_line(rest[at : at + size]))
+        at += size
+        line_end = _LINE_END.match(rest, at)
+        at = at if line_end is None else line_end.end()
     return lines
 
 
-def _size(raw: bytes, units: int) -> int | None:
-    """Bytes that the first L{units} UTF-16 code units of UTF-8 text take, C{None} where it has no such number."""
-    if raw[:units].isascii():
-        return units if units <= len(raw) else None
+def _size(raw: bytes, start: int, units: int) -> int | None:
+    """
+    Bytes that the first L{units} UTF-16 code units from L{start} of UTF-8 text take,
+    C{None} where it has no such number.
+    """
+    if raw[start : start + units].isascii():
+        return units if units <= len(raw) - start else None
     # A unit is at most three bytes.
-    wide = raw[: units * 3].decode("utf-8", "surrogateescape").encode("utf-16-le", "surrogatepass")
+    wide = raw[start : start + units * 3].decode("utf-8", "surrogateescape").encode("utf-16-le", "surrogatepass")
     head = wide[: units * 2]
     if len(head) < units * 2:
         return None
