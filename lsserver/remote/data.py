@@ -8,15 +8,18 @@ that overtake each other never matters.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from lsserver.adapters.errors import DataError, DataProviderError, FailureError
-from lsserver.adapters.interfaces import IDataProvider, IItemEventListener
+from lsserver.adapters.interfaces import FieldValue, IDataProvider, IItemEventListener
 from lsserver.remote import notifications, requests
-from lsserver.remote.codec import CodecError, decode_form, decode_smart
+from lsserver.remote.codec import CodecError, Decoder
 from lsserver.remote.counterpart import Counterpart, RemoteAwayError
 from lsserver.remote.notifications import KEEPALIVE
 from lsserver.remote.pending import RequestTimeoutError
@@ -36,7 +39,7 @@ class RemoteItem:
 
     @ivar sub_id: id of the C{SUB} that its events refer to; C{None} while there is
         nothing to unsubscribe.
-    @ivar raw: the item's name as the remote writes it.
+    @ivar raw: the item's name as the remote writes it, once it has.
     @ivar pending: the C{SUB} has no answer yet.
     @ivar no_snapshot: snapshot events come too late and are dropped.
     """
@@ -76,15 +79,23 @@ class RemoteDataProvider(Proxy):
     init_method = "DPI"
     error_class = DataProviderError
     _listener: IItemEventListener
+    _deliver: Callable[[str, dict[str, FieldValue], bool], None]
 
     def __init__(self, robust: bool = True) -> None:
         super().__init__(robust)
         self.items: dict[str, RemoteItem] = {}
         self._by_id: dict[str, RemoteItem] = {}
+        # What an event of an item has before its fields.
+        self._heads: dict[str, tuple[RemoteItem, bool]] = {}
         self._status = CONNECTING
         self._status_wanted = False
 
     # The contract of Data Adapters
+
+    def set_listener(self, listener: Any) -> None:
+        """See L{Proxy.set_listener}."""
+        self._deliver = getattr(listener, "trusted_update", listener.update)
+        super().set_listener(listener)
 
     def issnapshot_available(self, item_name: str) -> bool:
         """Only the remote knows, and says so with an immediate end of snapshot (10)."""
@@ -138,6 +149,8 @@ class RemoteDataProvider(Proxy):
         item.pending = True
         # Events may come before the answer.
         self._by_id[sub_id] = item
+        self._heads[f"{sub_id}|B|0"] = (item, False)
+        self._heads[f"{sub_id}|B|1"] = (item, True)
         try:
             (await remote.ask("SUB", [requests.strings(item.name)], sub_id)).void()
         except RequestTimeoutError as error:
@@ -193,6 +206,8 @@ class RemoteDataProvider(Proxy):
     def _ignore_events(self, item: RemoteItem) -> None:
         if item.sub_id is not None:
             self._by_id.pop(item.sub_id, None)
+            for flag in "01":
+                self._heads.pop(f"{item.sub_id}|B|{flag}", None)
 
     # The remote comes and goes
 
@@ -206,6 +221,7 @@ class RemoteDataProvider(Proxy):
     def unavailable(self) -> None:
         """Items stay subscribed and silent."""
         self._by_id.clear()
+        self._heads.clear()
         for item in list(self.items.values()):
             item.sub_id = None
             if self.settings.events_recovery is EventsRecovery.ENFORCE_SNAPSHOT:
@@ -224,70 +240,59 @@ class RemoteDataProvider(Proxy):
     def lines_received(self, counterpart: Counterpart, lines: list[str]) -> None:
         """Events are the bulk of them; each costs as little as it can."""
         smart = counterpart.dialect.smart
-        by_id = self._by_id
-        decode_update = notifications.update
-        deliver = self._listener.update
+        heads = self._heads
+        is_plain = notifications.is_plain
+        deliver = self._deliver
         for line in lines:
-            tokens = line.split("|")
-            if len(tokens) > 7 and tokens[1] == "UD3":
-                item = by_id.get(tokens[5])
-                if item is None or tokens[3] != item.raw or tokens[7] not in ("0", "1"):
-                    item = self._item_of(counterpart, line, tokens)
-                    if item is None:
-                        continue
-                snapshot = tokens[7] == "1"
-                if snapshot and item.no_snapshot:
+            parts = line.split("|S|")
+            head = heads.get(parts[2]) if len(parts) > 2 else None
+            if head is not None and is_plain(line, parts, smart):
+                item, snapshot = head
+                if parts[1] == item.raw and parts[0].endswith("|UD3"):
+                    if not (snapshot and item.no_snapshot):
+                        rest = iter(parts)
+                        next(rest), next(rest), next(rest)
+                        # An argument "strict" would cost as much as all the rest of this line.
+                        deliver(item.name, dict(zip(rest, rest)), snapshot)  # noqa: B905
                     continue
-                try:
-                    deliver(item.name, decode_update(line, tokens, smart), snapshot)
-                except ValueError as wrong:
-                    counterpart.stray(line, str(wrong))
-            elif line == KEEPALIVE:
+            if line == KEEPALIVE:
                 counterpart.keeps_alive = True
             else:
-                self._rare_line(counterpart, line, tokens)
-                by_id = self._by_id
+                self._other_line(counterpart, line)
 
-    def _item_of(self, counterpart: Counterpart, line: str, tokens: list[str]) -> RemoteItem | None:
-        """The item of an event, C{None} if the event is of no subscription that lasts."""
-        decode = decode_smart if counterpart.dialect.smart else decode_form
-        try:
-            name, sub_id = notifications.event_head(tokens, decode)
-            if tokens[1] == "UD3":
-                notifications.snapshot_flag(tokens)
-        except CodecError as wrong:
-            counterpart.stray(line, str(wrong))
-            return None
-        item = self._by_id.get(sub_id)
-        if item is None or item.name != name:
-            _log.debug("{label}: an event of {item} is too late", label=self.label, item=name)
-            return None
-        item.raw = tokens[3]
-        return item
-
-    def _rare_line(self, counterpart: Counterpart, line: str, tokens: list[str]) -> None:
+    def _other_line(self, counterpart: Counterpart, line: str) -> None:
+        tokens = line.split("|")
         method = tokens[1] if len(tokens) > 1 else ""
         if method in notifications.EVENT_METHODS:
-            item = self._item_of(counterpart, line, tokens)
-            if item is not None:
-                self._event(counterpart, line, tokens, item)
+            try:
+                self._event(tokens, counterpart.dialect.decode)
+            except CodecError as wrong:
+                counterpart.stray(line, str(wrong))
         elif method == "FAL":
             text = notifications.failure_text(tokens, counterpart.dialect.decode)
             self.adapter_failed(counterpart, text)
         else:
             self.other_line(counterpart, line, tokens)
 
-    def _event(self, counterpart: Counterpart, line: str, tokens: list[str], item: RemoteItem) -> None:
-        if tokens[1] == "EOS":
-            self._listener.end_of_snapshot(item.name)
-        elif tokens[1] == "CLS":
-            self._listener.clear_snapshot(item.name)
-        elif tokens[1] == "DFD":
-            try:
-                orders = notifications.diff_orders(tokens, counterpart.dialect.decode)
-            except CodecError as wrong:
-                counterpart.stray(line, str(wrong))
-            else:
-                self._listener.declare_field_diff_order(item.name, orders)
+    def _event(self, tokens: list[str], decode: Decoder) -> None:
+        """
+        @raise CodecError: the line is malformed.
+        """
+        name, sub_id = notifications.event_head(tokens, decode)
+        method = tokens[1]
+        snapshot = method == "UD3" and notifications.snapshot_flag(tokens)
+        item = self._by_id.get(sub_id)
+        if item is None or item.name != name:
+            _log.debug("{label}: an event of {item} is too late", label=self.label, item=name)
+            return
+        item.raw = tokens[3]
+        if method == "UD3":
+            event = notifications.update(tokens, decode)
+            if not (snapshot and item.no_snapshot):
+                self._deliver(name, event, snapshot)
+        elif method == "EOS":
+            self._listener.end_of_snapshot(name)
+        elif method == "CLS":
+            self._listener.clear_snapshot(name)
         else:
-            counterpart.stray(line, "it is not complete")
+            self._listener.declare_field_diff_order(name, notifications.diff_orders(tokens, decode))
