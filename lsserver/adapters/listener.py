@@ -158,6 +158,14 @@ class ItemEventListener:
         """Calls from other threads that the engine has not seen yet."""
         return self._calls.queued
 
+    @property
+    def trusted_update(self) -> Callable[[str, dict[str, FieldValue], bool], None]:
+        """
+        L{update} without its checks and its copy: for adapters in the reactor
+        thread that make a new dict of right values for each event and let go of it.
+        """
+        return self.sink.update
+
     def opened(self, item_name: str, smart: bool = False) -> ItemPublisher | None:
         """The item is about to be subscribed. In the reactor thread."""
         self.closed(item_name)
