@@ -65,6 +65,8 @@ class Kernel:
         self._flusher = Flusher(clock, settings.max_delay_millis)
         self._failed = failed
         self._creating = 0
+        self._creations: dict[Deferred[Session | None], list[Admission | Waiting]] = {}
+        self._stopped = False
         self._of_user = Quota(settings.max_sessions_per_user)
         self._from_address = Quota(settings.max_sessions_per_ip)
         self._places: dict[str, Places] = {}
@@ -105,10 +107,15 @@ class Kernel:
         Close all sessions without a word, which makes clients come back to a
         restarted server by themselves (tlcp.md 10.8), then stop the adapters.
         """
+        self._stopped = True
         self.load.stop()
         self._ageing.stop()
+        creations = list(self._creations.items())
+        for _, admissions in creations:
+            self._abandon(admissions)
         for session in list(self.sessions.values()):
             session.vanish("server stops")
+        await DeferredList([creation for creation, _ in creations])
         await DeferredList([session.over for session in self._closing])
         await DeferredList([Deferred.fromCoroutine(hosted.adapter_set.stop()) for hosted in self.adapter_sets.values()])
 
@@ -128,6 +135,7 @@ class Kernel:
         self._unused.discard(session.id)
         if self.sessions.pop(session.id, None) is not None:
             self._places.pop(session.id).leave()
+        if session not in self._closing and not session.over.called:
             self._closing.add(session)
             session.over.addCallback(lambda _: self._closing.discard(session))
 
@@ -147,7 +155,14 @@ class Kernel:
         admissions: list[Admission | Waiting] = []
         result: Deferred[Session | None] = Deferred(lambda _: self._abandon(admissions))
         running = Deferred.fromCoroutine(self._create(request, connection, client, admissions))
-        running.addBoth(lambda outcome: result.callback(outcome) if not result.called else None)
+        self._creations[running] = admissions
+
+        def created(outcome: Session | None) -> None:
+            del self._creations[running]
+            if not result.called:
+                result.callback(outcome)
+
+        running.addCallback(created)
         return result
 
     def _abandon(self, admissions: list[Admission | Waiting]) -> None:
@@ -165,6 +180,10 @@ class Kernel:
         session = None
         places = Places(network_of(client.remote_ip))
         try:
+            if self._stopped:
+                # It will find the next server.
+                connection.abort()
+                return None
             hosted = self._admit(request, client)
             self._take_address(request, places)
             waiting = self.load.enter(request.ttl_millis == math.inf)

@@ -302,8 +302,9 @@ class Session:
         self.allotment.release(sub_id)
         subscription.close()
         self._deleted.append(sub_id)
-        self.notify(self.dialect.unsub(sub_id))
+        # Before the line, which may be the one too many that ends the session.
         self.tell_closed(subscription)
+        self.notify(self.dialect.unsub(sub_id))
 
     def force_unsubscription(self, sub_id: int) -> Deferred[None]:
         """What the Metadata Adapter asks for (adapters-api.md 8); no matter if it is gone already."""

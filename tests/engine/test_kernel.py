@@ -60,6 +60,38 @@ class Sets(SynchronousTestCase):
         self.assertEqual(world.metadata.called("notify_session_close"), [[client.session.id]])
         self.assertTrue(world.set.stopped)
 
+    def test_stop_during_creations(self) -> None:
+        """Those that the adapter knows of are waited for, and told to it as closed."""
+        world = World()
+        checked: Deferred[None] = Deferred()
+        world.metadata.answers["notify_user"] = checked
+        first = world.client().create()
+        world.metadata.answers["notify_user"] = None
+        announced: Deferred[None] = Deferred()
+        closed: Deferred[None] = Deferred()
+        world.metadata.answers["notify_new_session"] = announced
+        world.metadata.answers["notify_session_close"] = closed
+        second = world.client().create()
+        stopping = Deferred.fromCoroutine(world.kernel.stop())
+        self.assertFalse(world.set.stopped)
+        announced.callback(None)
+        self.assertEqual(len(world.metadata.called("notify_session_close")), 1)
+        self.assertFalse(world.set.stopped)
+        closed.callback(None)
+        self.successResultOf(stopping)
+        self.assertTrue(world.set.stopped)
+        for client in (first, second):
+            self.assertIsNone(client.session)
+            self.assertEqual(client.lines(), [])
+
+    def test_creation_after_the_stop(self) -> None:
+        """On a connection that is still open: dropped, so that the client comes back."""
+        world = World()
+        self.successResultOf(Deferred.fromCoroutine(world.kernel.stop()))
+        client = world.client().create()
+        self.assertEqual((client.connection.state, client.lines()), ("aborted", []))
+        self.assertEqual(world.metadata.called("notify_user"), [])
+
     def test_stop_without_recovery(self) -> None:
         """Nothing ages then."""
         world = World(session_recovery_millis=0)

@@ -79,6 +79,17 @@ class Notifications(TableCase):
         self.assertEqual([table.win_index for table in self.closed()], [1, 2])
         self.assertEqual(self.names()[-1], "notify_session_close")
 
+    def test_closed_before_a_session_that_its_end_line_ends(self) -> None:
+        """The UNSUB that is one line too many."""
+        self.use(max_pending_notifications=4)
+        self.client.lose()
+        self.client.control(ADD.format(1))
+        self.client.control(ADD.format(2))
+        self.client.control(DELETE.format(1))
+        assert self.client.session is not None
+        self.assertTrue(self.client.session.closed)
+        self.assertEqual(self.names()[-3:], ["notify_tables_close"] * 2 + ["notify_session_close"])
+
     def test_session_close_waits_for_pending_ones(self) -> None:
         waiting: Deferred[None] = Deferred()
         self.metadata.answers["notify_tables_close"] = waiting
