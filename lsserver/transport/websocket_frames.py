@@ -92,6 +92,7 @@ class FrameProtocol(WebSocketServerProtocol):
         self._completed = False
         self._holding: set[str] = set()
         self._abrupt = False
+        self._lost = False
 
     # What the messages are for
 
@@ -127,6 +128,7 @@ class FrameProtocol(WebSocketServerProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
+        self._lost = True
         if self._drop_call is not None:
             self._drop_call.cancel()
             self._drop_call = None
@@ -299,7 +301,7 @@ class FrameProtocol(WebSocketServerProtocol):
 
     def _term(self) -> None:
         """A client that does not read, or does not answer, keeps even an orderly end from coming."""
-        if self._drop_call is None:
+        if self._drop_call is None and not self._lost:
             wait = self.factory.settings.websocket_max_closing_wait_millis / 1000
             self._drop_call = self.factory.clock.callLater(wait, self._drop_late)
 

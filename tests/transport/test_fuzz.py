@@ -1,0 +1,282 @@
+"""
+Whatever bytes come, in whatever pieces: no exception escapes, nothing is logged as
+an error, nothing piles up, and nothing is left of a connection that is gone.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from lsserver.adapters.errors import ItemsError, SchemaError
+from lsserver.transport.proxy import ProxyFactory
+from lsserver.transport.settings import TransportSettings
+from lsserver.transport.site import make_site
+from tests.engine.world import World as Engine
+from tests.tlcp.test_fuzz import NAMES, body
+from tests.transport.fakes import SUBPROTOCOL, WebSocketClient, Wire, World, frame
+
+LIMIT = 1_000
+"""Bytes of a request, so that examples get there."""
+
+SETTINGS = TransportSettings(request_limit=LIMIT, max_headers=20)
+
+targets = st.one_of(
+    st.sampled_from([f"/lightstreamer/{name}.txt?LS_protocol=TLCP-2.5.0".encode() for name in NAMES]),
+    st.sampled_from([b"/", b"/lightstreamer", b"/lightstreamer/", b"*", b"//", b"/%00", b"/%", b"/..", b"?", b""]),
+    st.binary(max_size=20),
+)
+methods = st.one_of(st.sampled_from([b"GET", b"POST", b"HEAD", b"OPTIONS", b"PUT", b"PRI"]), st.binary(max_size=5))
+versions = st.sampled_from([b"HTTP/1.1", b"HTTP/1.0", b"HTTP/0.9", b"HTTP/2.0", b"HTTP/1.11", b"", b"\xff"])
+headers = st.one_of(
+    st.builds(
+        lambda name, value: name + b": " + value,
+        st.sampled_from(
+            [
+                *(b"Host", b"Content-Length", b"Transfer-Encoding", b"Connection", b"Upgrade", b"Expect", b"Origin"),
+                *(b"Sec-WebSocket-Key", b"Sec-WebSocket-Version", b"Sec-WebSocket-Protocol", b"X-Forwarded-For"),
+                *(b"Cookie", b"Range", b"If-None-Match", b"If-Modified-Since", b"Content-Type", b"User-Agent"),
+            ]
+        ),
+        st.one_of(
+            st.sampled_from(
+                [
+                    *(b"5", b"0", b"-1", b"+5", b"0x5", b"5, 5", b"9" * 30, b"chunked", b"identity", b"gzip"),
+                    *(b"close", b"keep-alive", b"Upgrade", b"websocket", b"100-continue", b"13", SUBPROTOCOL.encode()),
+                    *(b"dGhlIHNhbXBsZSBub25jZQ==", b"http://a", b"null", b"bytes=0-1,2-", b"a=b; c", b"\xff"),
+                ]
+            ),
+            st.binary(max_size=20),
+        ),
+    ),
+    st.binary(max_size=30),
+)
+contents = st.one_of(
+    body, st.sampled_from([b"5\r\nhello\r\n0\r\n\r\n", b"zz\r\n", b"5;x=y\r\n", b"0\r\nX: y\r\n\r\n"]), st.binary()
+)
+requests = st.builds(
+    lambda method, target, version, lines, end, content: (
+        b"%b %b %b\r\n%b%b%b" % (method, target, version, b"".join(line + b"\r\n" for line in lines), end, content)
+    ),
+    methods,
+    targets,
+    versions,
+    st.lists(headers, max_size=6),
+    st.sampled_from([b"\r\n", b"\r\n", b"\n", b""]),
+    contents,
+)
+
+payloads = st.one_of(
+    st.builds(lambda name, lines: name.encode() + b"\r\n" + lines, st.sampled_from((*NAMES, "wsok", "x")), body),
+    st.binary(max_size=150),
+    st.integers(LIMIT - 5, LIMIT + 5).map(lambda size: b"control\r\n" + b"x" * size),
+)
+good_frames = st.builds(frame, st.sampled_from([0, 1, 1, 1, 2, 8, 9, 10]), payloads, st.booleans())
+odd_frames = st.builds(
+    lambda first, second, rest: bytes([first, second]) + rest, st.integers(0, 255), st.integers(0, 255), st.binary()
+)
+lengths = st.builds(
+    lambda first, size, rest: bytes([first, 0xFF]) + struct.pack("!Q", size) + rest,
+    st.sampled_from([0x01, 0x81, 0x82, 0x80, 0x88]),
+    st.integers(0, 2**64 - 1),
+    st.binary(max_size=90),
+)
+cuts = st.lists(st.integers(0, 3_000), max_size=6)
+
+
+def pieces(data: bytes, where: list[int]) -> list[bytes]:
+    """Segments, as TCP may make them."""
+    ends = [0, *sorted(end for end in where if end < len(data)), len(data)]
+    return [data[start:end] for start, end in zip(ends, ends[1:], strict=False) if end > start]
+
+
+class FuzzCase(SynchronousTestCase):
+    def feed(self, wire: Wire, data: bytes, where: list[int]) -> bytes:
+        """What comes back. A connection that is closed is not written to."""
+        answer = b""
+        for piece in pieces(data, where):
+            if wire.lost is not None:
+                break
+            answer += wire.send(piece)
+        self.assertEqual(self.flushLoggedErrors(), [])
+        self.assertNotIn(b"Traceback", answer)
+        return answer
+
+    def over(self, world: Any, wire: Wire) -> None:
+        """The client goes; nothing is left, except what waits for a session that may come back."""
+        wire.drop()
+        self.assertEqual(world.site.connections.open, 0)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+
+class Http(FuzzCase):
+    @given(st.lists(requests, min_size=1, max_size=3), cuts)
+    @settings(max_examples=400, deadline=None)
+    @example([b"GET / HTTP/1.1\r\nX:\r\n \r\n\r\n"], [])
+    @example([b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 5_000 + b"\r\n\r\n"], [])
+    def test_requests(self, sent: list[bytes], where: list[int]) -> None:
+        world = World(SETTINGS)
+        wire = world.connect()
+        answer = self.feed(wire, b"".join(sent), where)
+        self.assertTrue(not answer or answer.startswith(b"HTTP/1."), answer)
+        self.bounded(wire)
+        self.over(world, wire)
+        self.assertEqual(world.clock.getDelayedCalls(), [])
+
+    def bounded(self, wire: Wire) -> None:
+        channel: Any = wire.server
+        if channel._upgraded is None:
+            self.assertLessEqual(len(channel._buffer), LIMIT + 2)
+            for request in channel.requests:
+                if not request.finished and request.content is not None and not request.content.closed:
+                    self.assertLessEqual(len(request.content.getvalue()), LIMIT)
+
+    @given(st.binary(max_size=3_000), cuts)
+    def test_bytes(self, data: bytes, where: list[int]) -> None:
+        world = World(SETTINGS)
+        wire = world.connect()
+        self.feed(wire, data, where)
+        self.bounded(wire)
+        self.over(world, wire)
+        self.assertEqual(world.clock.getDelayedCalls(), [])
+
+    @given(
+        st.one_of(st.binary(max_size=300), st.binary(max_size=90).map(lambda data: b"PROXY " + data)), requests, cuts
+    )
+    def test_behind_a_proxy(self, header: bytes, request: bytes, where: list[int]) -> None:
+        world = World(SETTINGS)
+        wire = Wire(ProxyFactory(world.site, world.clock, 1_000).buildProtocol(None))
+        self.feed(wire, header + request, where)
+        self.over(world, wire)
+        self.assertEqual(world.clock.getDelayedCalls(), [])
+
+
+class WebSocket(FuzzCase):
+    @given(st.lists(st.one_of(good_frames, odd_frames, lengths), max_size=6), cuts, st.booleans())
+    @settings(max_examples=400, deadline=None)
+    def test_frames(self, sent: list[bytes], where: list[int], hold: bool) -> None:
+        world = World(SETTINGS)
+        client = world.websocket()
+        world.kernel.hold = hold
+        socket = client.socket
+        self.feed(client.wire, b"".join(sent), where)
+        self.assertLessEqual(sum(map(len, socket._parts)), 2 * LIMIT + 200)
+        if client.wire.lost is None:
+            world.kernel.decide()
+            world.clock.advance(30)
+        self.over(world, client.wire)
+        self.assertEqual(world.clock.getDelayedCalls(), [])
+
+    @given(st.binary(max_size=500), cuts)
+    def test_bytes(self, data: bytes, where: list[int]) -> None:
+        world = World(SETTINGS)
+        client = world.websocket()
+        self.feed(client.wire, data, where)
+        self.over(world, client.wire)
+        self.assertEqual(world.clock.getDelayedCalls(), [])
+
+
+class Server:
+    """The real engine and a site, with adapters that accept everything."""
+
+    def __init__(self) -> None:
+        self.engine = Engine(max_pending_messages=5, max_buffer_size=5)
+        self.clock = self.engine.clock
+        # As the calls of adapters have it: an empty answer is none.
+        self.engine.metadata.answers |= {
+            "get_items": lambda *arguments: arguments[2].split() or ItemsError("none"),
+            "get_schema": lambda *arguments: arguments[4].split() or SchemaError("none"),
+            "is_selected": lambda event: True,
+        }
+        self.site = make_site(self.engine.kernel, SETTINGS, server_name="Test", reactor=self.clock)
+
+    def connect(self) -> Wire:
+        return Wire(self.site.buildProtocol(None))
+
+    def end(self) -> None:
+        """All that a session may wait for."""
+        for _ in range(4):
+            self.engine.data.update("a", {"x": "1", "key": "k", "command": "ADD"}, False)
+            self.clock.advance(20)
+
+
+adds = st.builds(
+    lambda sub, mode, group, schema, more: (
+        f"LS_reqId=1&LS_op=add&LS_subId={sub}&LS_mode={mode}&LS_group={group}&LS_schema={schema}{more}".encode()
+    ),
+    st.integers(0, 3),
+    st.sampled_from(["MERGE", "DISTINCT", "RAW", "COMMAND", "X"]),
+    st.sampled_from(["a", "a%20b", "a%20a", "", "%20"]),
+    st.sampled_from(["x", "key%20command", "x%20x", ""]),
+    st.sampled_from(["", "&LS_snapshot=true", "&LS_snapshot=3", "&LS_requested_max_frequency=0.1", "&LS_selector=s"]),
+)
+operations = st.one_of(
+    adds,
+    st.builds(
+        "LS_reqId=2&LS_op={}&LS_subId={}{}".format,
+        st.sampled_from(["delete", "reconf", "constrain", "force_rebind", "destroy", "activate"]),
+        st.integers(0, 3),
+        st.sampled_from(
+            ["", "&LS_requested_max_frequency=2", "&LS_requested_max_bandwidth=0.1", "&LS_close_socket=true"]
+        ),
+    ).map(str.encode),
+)
+messages = st.builds(
+    "LS_reqId=3&LS_message=m{}{}{}".format,
+    st.sampled_from(["", "&LS_sequence=s", "&LS_sequence=t"]),
+    st.sampled_from(["", "&LS_msg_prog=1", "&LS_msg_prog=2", "&LS_msg_prog=9", "&LS_msg_prog=999999999999"]),
+    st.sampled_from(["", "&LS_max_wait=1", "&LS_outcome=false", "&LS_ack=false"]),
+).map(str.encode)
+creates = st.sampled_from(
+    [
+        b"create_session\r\nLS_adapter_set=TEST&LS_cid=x",
+        b"create_session\r\nLS_adapter_set=TEST&LS_cid=x&LS_polling=true&LS_polling_millis=1000&LS_idle_millis=0",
+        b"create_session\r\nLS_adapter_set=TEST&LS_cid=x\r\nLS_op=add&LS_subId=1&LS_mode=RAW&LS_group=a&LS_schema=x",
+        b"bind_session\r\n",
+        b"bind_session\r\nLS_recovery_from=0",
+        b"bind_session\r\nLS_polling=true",
+        b"heartbeat\r\n\r\n",
+        b"wsok",
+    ]
+)
+conversations = st.lists(
+    st.one_of(
+        creates,
+        operations.map(lambda line: b"control\r\n" + line),
+        st.lists(operations, max_size=3).map(lambda lines: b"control\r\n" + b"\r\n".join(lines)),
+        messages.map(lambda line: b"msg\r\n" + line),
+        payloads,
+    ),
+    max_size=12,
+)
+
+
+class WholeServer(FuzzCase):
+    """Requests that mean something, in an order that does not."""
+
+    @given(creates, conversations, st.lists(st.sampled_from([0, 0, 0, 0.1, 1, 30]), max_size=12))
+    @settings(max_examples=300, deadline=None)
+    def test_conversations(self, first: bytes, sent: list[bytes], waits: list[float]) -> None:
+        server = Server()
+        client = WebSocketClient(server.connect())
+        client.handshake(SUBPROTOCOL)
+        for number, payload in enumerate([first, *sent]):
+            if client.wire.lost is not None:
+                break
+            self.feed(client.wire, frame(1, payload), [])
+            server.engine.data.update("a", {"x": str(number), "key": "k", "command": "UPDATE"}, False)
+            server.clock.advance(waits[number] if number < len(waits) else 0)
+            client.wire.take()
+        self.over(server, client.wire)
+        server.end()
+        self.assertEqual(self.flushLoggedErrors(), [])
+        self.assertEqual(server.engine.kernel.sessions, {})
+        calls = server.engine.metadata
+        self.assertEqual(len(calls.called("notify_new_session")), len(calls.called("notify_session_close")))
+        subscribed = [item for call, item in server.engine.adapter.calls if call == "subscribe"]
+        unsubscribed = [item for call, item in server.engine.adapter.calls if call == "unsubscribe"]
+        self.assertEqual(sorted(subscribed), sorted(unsubscribed))
