@@ -245,9 +245,9 @@ class ModelClient:
     @ivar cut: the connection broke, the client has noticed.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, parameters: str) -> None:
         self.world = world
-        self.client: FakeClient = world.session()
+        self.client: FakeClient = world.session(parameters)
         self.subscriptions: dict[int, Subscription] = {}
         self.count = 0
         self.skip = 0

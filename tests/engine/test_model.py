@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -30,6 +31,7 @@ CONNECTIONS = st.sampled_from(
         ("LS_polling=true&LS_idle_millis=1000&LS_content_length=3000&LS_reduce_head=true", False),
     ]
 )
+CREATIONS = st.sampled_from(["", "", "LS_supported_diffs=T", "LS_supported_diffs=", "LS_reduce_head=true"])
 SCHEMAS = {
     "COMMAND": st.sampled_from([("key", "command", "a"), ("b", "command", "a", "key")]),
     "OTHER": st.sampled_from([("a", "b"), ("b",), ("a", "b", "c", "a"), ("c",)]),
@@ -61,6 +63,9 @@ class Machine(RuleBasedStateMachine):
         ),
         min_length=st.sampled_from([None, 50]),
         patient=st.booleans(),
+        options=st.sampled_from(
+            [{}, {}, {"delta_delivery": False}, {"max_delay_millis": 30}, {"min_interpoll_millis": 300}]
+        ),
         data=st.data(),
     )
     def start(
@@ -69,6 +74,7 @@ class Machine(RuleBasedStateMachine):
         orders: list[tuple[str, ...]],
         min_length: int | None,
         patient: bool,
+        options: dict[str, Any],
         data: st.DataObject,
     ) -> None:
         """The server, with the diffs that its adapter declares for each new subscription, and the first clients."""
@@ -78,6 +84,7 @@ class Machine(RuleBasedStateMachine):
             session_timeout_millis=10**9,
             session_recovery_millis=10**9,
             jsonpatch_min_length=min_length,
+            **options,
         )
         self.items = [
             Item(name, mode, yes)
@@ -85,7 +92,7 @@ class Machine(RuleBasedStateMachine):
                 [("m", "MERGE"), ("d", "DISTINCT"), ("c", "COMMAND"), ("m2", "MERGE")], available, strict=True
             )
         ]
-        self.clients = [ModelClient(self.world) for _ in range(CLIENTS)]
+        self.clients = [ModelClient(self.world, data.draw(CREATIONS)) for _ in range(CLIENTS)]
         by_name = {item.name: item for item in self.items}
 
         def subscribe(name: str) -> None:
