@@ -64,6 +64,16 @@ class StartTests(Twistd):
         self.assertNotIn("Traceback", server.text)
         self.assertClean()
 
+    async def test_a_set_of_ones_own_replaces_the_demo_of_its_name(self) -> None:
+        sets = adapters(self, QUIET)
+        file = sets / "one" / "adapters.xml"
+        file.write_text(file.read_text().replace("TEST", "DEMO"))
+        server = self.server("--port", "0", "--adapters-dir", str(sets))
+        await server.url()
+        self.assertIn("adapter set DEMO: data adapters DATA\n", server.text)
+        self.assertIn(f"adapters-dir '{sets}' replaces the demo DEMO", server.text)
+        self.assertIn("adapter set WELCOME", server.text)
+
     async def test_several_sockets(self) -> None:
         server = self.server("--listen", "One@tcp:0:interface=127.0.0.1", "--port", "0", sets=adapters(self, QUIET))
         await server.printed(r"One listening on http://127.0.0.1:\d+/$")
