@@ -172,6 +172,7 @@ class Channel(http.HTTPChannel):
         super().__init__()
         self.lease: Lease | None = None
         self.budget: Budget | None = None
+        self._partial = bytearray()
         self._upgraded: Any = None
         self._idle = True
         self._unsent = 0
@@ -225,7 +226,22 @@ class Channel(http.HTTPChannel):
         if self._idle:
             self._idle = False
             self.resetTimeout()
-        LineReceiver.dataReceived(self, data)
+        if self.line_mode and not self._busyReceiving:
+            data = self._with_line_end(data)
+        if data:
+            LineReceiver.dataReceived(self, data)
+
+    def _with_line_end(self, data: bytes) -> bytes:
+        """
+        Bytes with those before them, or nothing as long as a line has no end: the base
+        class looks through all that it has of a line whenever a byte comes.
+        """
+        if b"\n" not in data and len(self._partial) + len(data) <= self.MAX_LENGTH:
+            self._partial += data
+            return b""
+        data = bytes(self._partial) + data
+        self._partial.clear()
+        return data
 
     def allHeadersReceived(self) -> None:
         """The head is complete."""

@@ -101,6 +101,17 @@ class Lengths(SynchronousTestCase):
             self.assertEqual(response.code, code)
             self.assertEqual(response.reason, {404: "Not Found", 431: "Request Header Fields Too Large"}[code])
 
+    def test_line_in_small_pieces(self) -> None:
+        """Nothing is looked through again for each of them."""
+        wire = self.world.connect()
+        for _ in range(900):
+            self.assertEqual(wire.send(b"x"), b"")
+        self.assertEqual(wire.server._buffer, b"")
+        self.assertEqual(Response(wire.send(b"x" * 103)).code, 414)
+        wire = self.world.connect()
+        data = b"".join(wire.send(bytes([byte])) for byte in HEARTBEAT * 2)
+        self.assertEqual(data.count(b"REQOK\r\n"), 2)
+
     def test_many_small_pieces(self) -> None:
         """A byte at a time, while the request before is not answered yet."""
         wire = self.world.connect()
