@@ -98,7 +98,8 @@ class Sessions(SynchronousTestCase):
         self.refused(self.client(world, "w"), FULL_ADDRESS)
         checks[0].callback(AccessError("no"))  # type: ignore[arg-type]
         self.refused(stranger, ["CONERR,1,User/password check failed"])
-        world.metadata.answers["notify_new_session"] = created = Deferred()
+        created: Deferred[None] = Deferred()
+        world.metadata.answers["notify_new_session"] = created
         checks[1].callback(None)
         checks[2].callback(None)
         self.refused(second, FULL_USER)
@@ -109,7 +110,8 @@ class Sessions(SynchronousTestCase):
 
     def test_who_leaves_early(self) -> None:
         world = World(max_sessions_per_user=1, max_sessions_per_ip=1)
-        world.metadata.answers["get_session_time_to_live"] = late = Deferred()
+        late: Deferred[float] = Deferred()
+        world.metadata.answers["get_session_time_to_live"] = late
         client = self.client(world, "u")
         assert client.creation is not None
         client.creation.addErrback(lambda failure: failure.trap(CancelledError))
@@ -146,7 +148,8 @@ class Subscriptions(SynchronousTestCase):
 
     def test_those_on_their_way_count(self) -> None:
         client = self.use(max_subscriptions_per_session=1)
-        self.world.metadata.answers["get_items"] = items = Deferred()
+        items: Deferred[list[str]] = Deferred()
+        self.world.metadata.answers["get_items"] = items
         client.send("LS_reqId=1&LS_op=add&LS_subId=1&LS_mode=MERGE&LS_group=i&LS_schema=f")
         self.assertIn("30", client.subscribe(2, "MERGE", "i", "f"))
         items.errback(RuntimeError("no"))
@@ -221,7 +224,8 @@ class Messages(SynchronousTestCase):
         """Those without a number too."""
         world = World(max_pending_messages=3)
         client = world.session()
-        world.metadata.answers["notify_user_message"] = slow = Deferred()
+        slow: Deferred[str | None] = Deferred()
+        world.metadata.answers["notify_user_message"] = slow
         answers = [client.message(f"LS_reqId={number}&LS_message=x") for number in range(5)]
         self.assertEqual(answers[:3], ["REQOK,0", "REQOK,1", "REQOK,2"])
         self.assertEqual(answers[3:], [f"REQERR,{number},68,Too many messages are waiting" for number in (3, 4)])

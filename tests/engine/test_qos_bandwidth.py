@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Callable
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -77,7 +78,7 @@ class Flood(SynchronousTestCase):
         session = client.session
         assert session is not None
         client.subscribe(1, "MERGE", "one two", "a", "")
-        steps = [
+        steps: list[tuple[Callable[[], None], float]] = [
             (lambda: session.constrain(20.0), 20.0),
             (lambda: session.constrain(200.0), 100.0),
             (lambda: session.allow_bandwidth(60.0), 60.0),
