@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from lsserver.engine.bandwidth import Bandwidth
 from lsserver.engine.binding import Binding
 from lsserver.engine.recovery import RecoveryLog
+from lsserver.engine.wheel import TICK
 
 if TYPE_CHECKING:
     from lsserver.engine.connection import IStreamConnection
@@ -63,7 +64,7 @@ class Stream:
         "_aside",
         "_last_poll",
         "_owner",
-        "_throttled",
+        "_wake_at",
         "answered",
         "bandwidth",
         "binding",
@@ -96,7 +97,7 @@ class Stream:
         self.flusher = flusher
         self.bandwidth = bandwidth
         self._owner = owner
-        self._throttled = False
+        self._wake_at = 0.0
         self._aside: list[bytes] = []
         self._last_poll = -math.inf
         self.binding: Binding | None = None
@@ -297,9 +298,7 @@ class Stream:
             return
         wait = max(self.bandwidth.wait(now), binding.not_before - now)
         if wait > 0:
-            if not self._throttled:
-                self._throttled = True
-                self.wheel.at(now + wait, self._unthrottle)
+            self._sleep(now + wait)
             return
         lines = self._gather(binding, now)
         if lines:
@@ -314,9 +313,17 @@ class Stream:
         elif self.pending:
             self.schedule()
 
-    def _unthrottle(self) -> None:
-        self._throttled = False
-        self.schedule()
+    def _sleep(self, due: float) -> None:
+        """Look again at C{due}, unless that is done before: a limit may be raised while it is waited for."""
+        if not self._wake_at or due < self._wake_at - TICK:
+            self._wake_at = due
+            self.wheel.at(due, self._wake, due)
+
+    def _wake(self, due: float) -> None:
+        # An alarm that was overtaken by an earlier one has nothing to do any more.
+        if self._wake_at == due:
+            self._wake_at = 0.0
+            self.schedule()
 
     def _gather(self, binding: Binding, now: float) -> list[bytes]:
         """Lines until nothing is pending, the response is full or the bandwidth is spent."""

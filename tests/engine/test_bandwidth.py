@@ -207,6 +207,20 @@ class Held(SynchronousTestCase):
             ["CONS,unlimited", "SUBOK,1,1,1", "CONF,1,unlimited,unfiltered"] + ["U,1,1," + "x" * 100] + ["U,1,1,"] * 19,
         )
 
+    def test_raised_to_another_limit_while_it_waits(self) -> None:
+        """The new limit counts at once, not when the old one would have allowed more."""
+        client = self.world.session("LS_requested_max_bandwidth=0.1")
+        client.subscribe(1, "RAW", "item1", "a", "")
+        self.world.advance(100)
+        for number in range(20):
+            self.world.data.update("item1", {"a": str(number) * 1000}, False)
+        self.assertTrue(client.read()[-1].startswith("U,1,1,000"))
+        client.control("LS_reqId=1&LS_op=constrain&LS_requested_max_bandwidth=800")
+        self.world.advance(1)
+        self.assertEqual(len(client.lines()), 1 + 19)
+        self.world.advance(100)
+        self.assertFalse([line for line in client.lines() if line.startswith("U")])
+
     def test_absurdly_low(self) -> None:
         """A limit that no clock can express harms nobody else."""
         client = self.world.session("LS_requested_max_bandwidth=1e-319")
