@@ -246,7 +246,7 @@ class Proxy:
     def disconnected(self, connection: RemoteConnection) -> None:
         """A connection is gone."""
         self._connections.discard(connection)
-        if self.settings.remote_host is not None and not self._connections:
+        if self.settings.remote_host is not None and not self._connections and not self._stopping:
             self._later(self.settings.connection_retry, self._connect)
 
     # What happens to the remote

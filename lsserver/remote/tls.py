@@ -5,6 +5,7 @@ TLS on the ports of proxies, and towards remotes that listen (remote-adapters.md
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from OpenSSL import SSL
@@ -102,7 +103,15 @@ class _PortOptions(CertificateOptions):
         if settings.enforce_server_cipher_order:
             made.set_options(SSL.OP_CIPHER_SERVER_PREFERENCE)
         _limit_protocols(made, settings)
-        _limit_ciphers(made, settings)
+        if settings.remove_cipher_suites:
+            # Asking a context for its suites makes it unchangeable.
+            suites = SSL.Connection(super()._makeContext(skipCiphers), None).get_cipher_list()
+            kept = [
+                one for one in suites if not any(_matches(pattern, one) for pattern in settings.remove_cipher_suites)
+            ]
+            _limit_ciphers(made, kept)
+        elif settings.allow_cipher_suites:
+            _limit_ciphers(made, settings.allow_cipher_suites)
         return made
 
 
@@ -119,33 +128,20 @@ def _limit_protocols(made: Any, settings: TlsSettings) -> None:
             made.set_options(option)
 
 
-def _limit_ciphers(made: Any, settings: TlsSettings) -> None:
-    """Names are those of OpenSSL or of the IANA, which differ for TLS 1.2."""
-    if settings.allow_cipher_suites:
-        chosen = [name for name in settings.allow_cipher_suites if not name.startswith(_TLS13_SUITE)]
-        chosen13 = [name for name in settings.allow_cipher_suites if name.startswith(_TLS13_SUITE)]
-        if chosen:
-            made.set_cipher_list(":".join(chosen).encode())
-        if chosen13:
-            made.set_tls13_ciphersuites(":".join(chosen13).encode())
-        if not chosen:
-            made.set_options(SSL.OP_NO_TLSv1_2)
-        if not chosen13:
-            made.set_options(SSL.OP_NO_TLSv1_3)
-    elif settings.remove_cipher_suites:
-        names = SSL.Connection(made, None).get_cipher_list()
-        left = [name for name in names if not any(_matches(one, name) for one in settings.remove_cipher_suites)]
-        older = [name for name in left if not name.startswith(_TLS13_SUITE)]
-        newer = [name for name in left if name.startswith(_TLS13_SUITE)]
-        if not left:
-            raise ParameterError("tls.remove_cipher_suites leaves no cipher suite")
-        made.set_cipher_list(":".join(older or newer).encode())
-        if not older:
-            made.set_options(SSL.OP_NO_TLSv1_2)
-        if newer:
-            made.set_tls13_ciphersuites(":".join(newer).encode())
-        else:
-            made.set_options(SSL.OP_NO_TLSv1_3)
+def _limit_ciphers(made: Any, suites: Sequence[str]) -> None:
+    """The names are those of OpenSSL, which are those of the IANA for TLS 1.3."""
+    newer = [name for name in suites if name.startswith(_TLS13_SUITE)]
+    older = [name for name in suites if not name.startswith(_TLS13_SUITE)]
+    if not suites:
+        raise ParameterError("tls.remove_cipher_suites leaves no cipher suite")
+    if older:
+        made.set_cipher_list(":".join(older).encode())
+    else:
+        made.set_options(SSL.OP_NO_TLSv1_2)
+    if newer:
+        made.set_tls13_ciphersuites(":".join(newer).encode())
+    else:
+        made.set_options(SSL.OP_NO_TLSv1_3)
 
 
 def _matches(pattern: str, name: str) -> bool:
