@@ -231,13 +231,13 @@ class AdapterSet:
 
     async def _start_metadata(self, control_listener: IMetadataControlListener) -> None:
         handle = self.metadata
-        listener = MetadataControlListener(control_listener, self._reactor)
+        listener = MetadataControlListener(control_listener, self._reactor, handle.invoker.label)
         parameters = {**self.options.metadata.parameters, "adapters_conf.id": self.id}
         await self._initialize(handle, None, self._session_lane, self.options.metadata, parameters, listener)
 
     async def _start_data(self, name: str, sink: IItemEventSink) -> None:
         handle = self.data[name]
-        listener = handle.listener = ItemEventListener(sink, self._reactor)
+        listener = handle.listener = ItemEventListener(sink, self._reactor, handle.invoker.label)
         options = self._data_options(name)
         parameters = {**options.parameters, "adapters_conf.id": self.id, "data_provider.name": name}
         await self._initialize(handle, name, self._data_lanes[name], options, parameters, listener)

@@ -74,7 +74,7 @@ class MetadataHandle:
         self._session = session
         self._data = data
         self._sdk = sdk
-        self._calls = ReactorCalls(reactor)
+        self._calls = ReactorCalls(reactor, invoker.label)
         hooks = Hooks(self.methods, invoker.label)
         self.is_selected: Callable[[str | None, str, str, str, IItemEvent], bool] = hooks.is_selected
         self.customize_update: Callable[[str | None, str, str, ICustomizableItemEvent], bool] = hooks.customize_update

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from threading import Lock, get_ident
+from time import monotonic
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -30,14 +31,26 @@ from lsserver.adapters.modes import DiffAlgorithm
 EVENTS_PER_TURN = 500
 """How many queued calls are handed over before the reactor may do something else."""
 
+MANY_QUEUED = 100_000
+"""Queued calls beyond which an adapter is told to be too fast."""
+
+SECONDS_BETWEEN_REPORTS = 60.0
+"""How often that is told."""
+
 _log = Logger(namespace="LightstreamerLogger.adapters")
 
 
 class ReactorCalls:
-    """Calls from any thread, made in the thread that created this object."""
+    """
+    Calls from any thread, made in the thread that created this object.
 
-    def __init__(self, reactor: Any) -> None:
+    @param label: the adapter in log lines.
+    """
+
+    def __init__(self, reactor: Any, label: str) -> None:
         self._reactor = reactor
+        self._label = label
+        self._told = -SECONDS_BETWEEN_REPORTS
         self._thread = get_ident()
         self._queue: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._lock = Lock()
@@ -70,6 +83,13 @@ class ReactorCalls:
         return result
 
     def _drain(self) -> None:
+        if len(self._queue) > MANY_QUEUED and monotonic() - self._told >= SECONDS_BETWEEN_REPORTS:
+            self._told = monotonic()
+            _log.warn(
+                "{label}: {count} events wait; it makes more than the server can take",
+                label=self._label,
+                count=len(self._queue),
+            )
         for _ in range(EVENTS_PER_TURN):
             with self._lock:
                 if not self._queue:
@@ -79,7 +99,7 @@ class ReactorCalls:
             try:
                 function(*args)
             except Exception:
-                _log.failure("a call that an adapter made from its own thread has failed")
+                _log.failure("{label}: a call that it made from a thread of its own has failed", label=self._label)
         self._reactor.callLater(0, self._drain)
 
 
@@ -141,14 +161,15 @@ class ItemEventListener:
     thread.
 
     @ivar sink: the engine's side.
+    @param label: the adapter in log lines.
 
     An event queued during one subscription of an item never reaches the next
     one: it carries the number of the subscription that it was queued in.
     """
 
-    def __init__(self, sink: IItemEventSink, reactor: Any) -> None:
+    def __init__(self, sink: IItemEventSink, reactor: Any, label: str) -> None:
         self.sink = sink
-        self._calls = ReactorCalls(reactor)
+        self._calls = ReactorCalls(reactor, label)
         self._numbers: dict[str, int] = {}
         self._last_number = 0
         self._publishers: dict[str, ItemPublisher] = {}
@@ -292,9 +313,9 @@ class ItemPublisher:
 class MetadataControlListener:
     """Between one Metadata Adapter and the engine. It must be created in the reactor thread."""
 
-    def __init__(self, engine: IMetadataControlListener, reactor: Any) -> None:
+    def __init__(self, engine: IMetadataControlListener, reactor: Any, label: str) -> None:
         self._engine = engine
-        self._calls = ReactorCalls(reactor)
+        self._calls = ReactorCalls(reactor, label)
 
     def force_session_termination(
         self, session_id: str, cause_code: int | None = None, cause_message: str | None = None

@@ -34,7 +34,7 @@ class ListenerCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = ThreadClock()
         self.sink = Sink()
-        self.listener = ItemEventListener(self.sink, self.clock)
+        self.listener = ItemEventListener(self.sink, self.clock, "SET/DATA")
 
 
 class ReactorThreadTests(ListenerCase):
@@ -235,7 +235,7 @@ class ControlTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = ThreadClock()
         self.control = Control()
-        self.listener = MetadataControlListener(self.control, self.clock)
+        self.listener = MetadataControlListener(self.control, self.clock, "SET/metadata")
 
     def test_it_keeps_the_contract(self) -> None:
         self.assertTrue(verifyObject(IMetadataControlListener, self.listener))

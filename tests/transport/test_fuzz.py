@@ -123,14 +123,16 @@ class Http(FuzzCase):
         wire = world.connect()
         answer = self.feed(wire, b"".join(sent), where)
         self.assertTrue(not answer or answer.startswith(b"HTTP/1."), answer)
-        self.bounded(wire)
+        self.bounded(wire, max(map(len, pieces(b"".join(sent), where)), default=0))
         self.over(world, wire)
         self.assertEqual(world.clock.getDelayedCalls(), [])
 
-    def bounded(self, wire: Wire) -> None:
+    def bounded(self, wire: Wire, read: int) -> None:
+        """@param read: most bytes that have come at once."""
         channel: Any = wire.server
         if channel._upgraded is None:
-            self.assertLessEqual(len(channel._buffer), LIMIT + 2)
+            self.assertLessEqual(len(channel._buffer), LIMIT + 2 + read)
+            self.assertLessEqual(len(channel._partial), LIMIT)
             for request in channel.requests:
                 if not request.finished and request.content is not None and not request.content.closed:
                     self.assertLessEqual(len(request.content.getvalue()), LIMIT)
@@ -140,7 +142,7 @@ class Http(FuzzCase):
         world = World(SETTINGS)
         wire = world.connect()
         self.feed(wire, data, where)
-        self.bounded(wire)
+        self.bounded(wire, len(data))
         self.over(world, wire)
         self.assertEqual(world.clock.getDelayedCalls(), [])
 
@@ -164,7 +166,8 @@ class WebSocket(FuzzCase):
         world.kernel.hold = hold
         socket = client.socket
         self.feed(client.wire, b"".join(sent), where)
-        self.assertLessEqual(sum(map(len, socket._parts)), 2 * LIMIT + 200)
+        read = max(map(len, pieces(b"".join(sent), where)), default=0)
+        self.assertLessEqual(sum(map(len, socket._parts)), LIMIT + read)
         if client.wire.lost is None:
             world.kernel.decide()
             world.clock.advance(30)

@@ -21,6 +21,9 @@ _log = Logger(namespace="LightstreamerLogger.preprocessor")
 
 KEY = "key"
 COMMAND = "command"
+TELL_SECONDS = 60
+"""How often an item tells of events that it has dropped."""
+
 DELETE_ALL = "DELETEALL"
 """What selectors and customizers are shown when the table is cleared."""
 
@@ -68,6 +71,8 @@ class CommandChannel(Channel[CommandView]):
     def __init__(self, item: Item) -> None:
         super().__init__(item)
         self.table: dict[str, dict[str, Value]] = {}
+        self._dropped = 0
+        self._told: float | None = None
 
     def make_view(self, fields: tuple[str, ...], codec: IValueCodec) -> CommandView:
         return CommandView(self.item, fields, codec)
@@ -99,12 +104,7 @@ class CommandChannel(Channel[CommandView]):
         key = text(event.get(KEY))
         command = text(event.get(COMMAND))
         if key is None or command not in (ADD, UPDATE, DELETE):
-            _log.warn(
-                "item {item}: event dropped, key {key!r} command {command!r}",
-                item=self.item.name,
-                key=key,
-                command=command,
-            )
+            self._drop(key, command)
             return
         known = self.table.get(key)
         if command == DELETE:
@@ -124,6 +124,22 @@ class CommandChannel(Channel[CommandView]):
             view.rows.pop(key, None)
             if not is_snapshot:
                 self._publish(view, values, event, key, command)
+
+    def _drop(self, key: str | None, command: str | None) -> None:
+        """An event that means nothing; an adapter that sends one sends many, so they are told together."""
+        self._dropped += 1
+        now = self.item.now()
+        if self._told is None or now - self._told >= TELL_SECONDS:
+            self._told = now
+            _log.warn(
+                "item {item} of {adapter}: {count} events dropped, the last with key {key!r}, command {command!r}",
+                item=self.item.name,
+                adapter=self.item.feed.adapter.name,
+                count=self._dropped,
+                key=key,
+                command=command,
+            )
+            self._dropped = 0
 
     def _publish(self, view: CommandView, values: Event, event: Event, key: str, command: str) -> None:
         now = self.item.now()
