@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,16 @@ class Driver:
     sdk: Sdk
     arguments: Callable[[], list[str]]
     folder: Callable[[], Path]
-    environment: Callable[[], dict[str, str]] = field(default=lambda: {})
+    environment: Callable[[], dict[str, str]] = dict
 
     def play(
-        self, reactor: Any, runs: Sequence[dict[str, Any]], outside: Outside, width: int, seconds: float, **environment: str
+        self,
+        reactor: Any,
+        runs: Sequence[dict[str, Any]],
+        outside: Outside,
+        width: int,
+        seconds: float,
+        **environment: str,
     ) -> Deferred[dict[str, Seen]]:
         """
         What was seen in each run.
@@ -106,8 +113,6 @@ def _node(program: str, *arguments: Callable[[], str]) -> Callable[[], list[str]
 
 
 def _python(folder: Callable[[], Path]) -> tuple[Callable[[], list[str]], Callable[[], dict[str, str]]]:
-    import sys
-
     script = str(tools.HERE / "python" / "interpreter.py")
     return lambda: [sys.executable, script], lambda: {"PYTHONPATH": str(tools.need(folder))}
 
@@ -124,9 +129,7 @@ DRIVERS = {
         Driver(
             Sdk("Node8", (2, 1), unified=False), _node("node.js", lambda: "lightstreamer-client-node-8"), _NODE_SDKS
         ),
-        Driver(
-            Sdk("Web9", (2, 5), browser=True), _node("web.js", lambda: str(tools.need(tools.chromium))), _NODE_SDKS
-        ),
+        Driver(Sdk("Web9", (2, 5), browser=True), _node("web.js", lambda: str(tools.need(tools.chromium))), _NODE_SDKS),
         Driver(Sdk("Python2", (2, 5)), _PYTHON_2, _TEMPORARY, _PYTHON_2_PATH),
         Driver(Sdk("Python1", (2, 4)), _PYTHON_1, _TEMPORARY, _PYTHON_1_PATH),
     )

@@ -7,7 +7,6 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ServerEndpoint
-from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 
@@ -88,7 +87,7 @@ class ToClient(_Side):
     """The half that the client connected to."""
 
     def connectionMade(self) -> None:
-        self.link = Link(self.factory.proxy, self)  # type: ignore[union-attr]
+        self.link = Link(self.factory.proxy, self)
         self.link.proxy.opened(self.link)
 
     def dataReceived(self, data: bytes) -> None:
@@ -135,7 +134,7 @@ class Proxy:
         self._target = HostnameEndpoint(reactor, "127.0.0.1", port)
         self._links: set[Link] = set()
         self._servers: set[Link] = set()
-        self._port: IListeningPort | None = None
+        self._port: Any = None
         self._gone: Deferred[None] | None = None
         self._cut: Callable[[Link, bytes], None] | None = None
 
@@ -149,13 +148,12 @@ class Proxy:
 
     async def stop(self) -> None:
         """Stop listening and reset what is open."""
-        assert self._port is not None
         await self._port.stopListening()
         for link in self._links | self._servers:
             link.abort()
         if self._links or self._servers:
-            self._gone = Deferred()
-            await self._gone
+            gone = self._gone = Deferred()
+            await gone
 
     def cut(self, how: str) -> None:
         """

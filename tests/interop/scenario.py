@@ -74,7 +74,10 @@ class Number:
         self.value = value
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, str) and float(other) == self.value
+        try:
+            return isinstance(other, str) and float(other) == self.value
+        except ValueError:
+            return False
 
     def __repr__(self) -> str:
         return f"Number({self.value})"
@@ -157,8 +160,8 @@ class Scenario:
     expected: dict[str, list[Event]]
     checks: list[Check]
     loose: set[str]
-    applies: Callable[[Sdk, str | None], bool]
-    network: str
+    applies: Callable[[Sdk, str | None], bool] = lambda sdk, transport: True
+    network: str = ""
 
     def job(self, run: str, address: str, transport: str | None) -> dict[str, Any]:
         """The run, as the drivers want it. C{run} makes item and user names its own."""
@@ -166,7 +169,15 @@ class Scenario:
         return {"id": run, "address": address, "transport": transport, "steps": json.loads(text)}
 
     def problems(self, run: str, seen: Seen) -> list[str]:
-        """What was not as expected, in lines."""
+        """What was not as expected, in lines; the last one tells how the connection was."""
+        problems = self._problems(run, seen)
+        if problems:
+            problems.append(
+                "connection: " + ", ".join(str(event[2]) for event in seen.events if event[1:2] == ["status"])
+            )
+        return problems
+
+    def _problems(self, run: str, seen: Seen) -> list[str]:
         seen.events = json.loads(json.dumps(seen.events).replace(run, "{run}"))
         problems: list[str] = []
         channels: dict[str, list[Event]] = defaultdict(list)
@@ -242,7 +253,9 @@ class Script:
         self.loose: set[str] = set()
         self._scripted = 0
 
-    def connect(self, client: str = "client", wait: bool = True, adapter_set: str = "INTEROP", **arguments: Any) -> None:
+    def connect(
+        self, client: str = "client", wait: bool = True, adapter_set: str = "INTEROP", **arguments: Any
+    ) -> None:
         """Open a session and, with C{wait}, wait until it is on the transport of the run."""
         self._do("connect", client=client, adapter_set=adapter_set, **arguments)
         if wait:
@@ -254,7 +267,9 @@ class Script:
         if wait:
             self.until(client, "status", "DISCONNECTED")
 
-    def subscribe(self, sub: str, mode: str, items: str | None = None, fields: str | None = None, **arguments: Any) -> None:
+    def subscribe(
+        self, sub: str, mode: str, items: str | None = None, fields: str | None = None, **arguments: Any
+    ) -> None:
         """Subscribe; C{items} and C{fields} are names separated by spaces."""
         if items is not None:
             arguments["items"] = items.split(" ")

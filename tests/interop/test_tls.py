@@ -54,9 +54,7 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
         .add_extension(
-            x509.SubjectAlternativeName(
-                [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-            ),
+            x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
             critical=False,
         )
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
@@ -94,7 +92,8 @@ class TlsTests(TestCase):
         driver = DRIVERS[name]
         driver.arguments(), driver.folder(), driver.environment()  # skip before anything starts
         server, certificate = secure()
-        self.assertTrue(server.urls[0].startswith("https:"), server.urls)
+        if not server.urls[0].startswith("https:"):
+            self.fail(f"listens on {server.urls}")
         runs = {f"Tls{name}{transport}{number}": SCENARIOS[played] for number, played in enumerate(PLAYED)}
         jobs = [scenario.job(run, f"https://localhost:{server.port}/", transport) for run, scenario in runs.items()]
         trust = {"NODE_EXTRA_CA_CERTS": str(certificate), "CA_FILE": str(certificate)}
@@ -140,7 +139,8 @@ class TlsTests(TestCase):
             job["steps"][1] = {"do": "until", "event": ["client", "status", "DISCONNECTED:WILL-RETRY"], "count": 1}
             seen = await driver.play(reactor, [job], lambda run, what: None, 1, 30)
             statuses = [event[0] for event in seen["TlsUntrusted"].of("client", "status")]
-            self.assertIn("DISCONNECTED:WILL-RETRY", statuses)
-            self.assertFalse([status for status in statuses if status.startswith("CONNECTED:")])
+            connected = any(status.startswith("CONNECTED:") for status in statuses)
+            if connected or "DISCONNECTED:WILL-RETRY" not in statuses:
+                self.fail(f"{statuses}")
 
         return Deferred.fromCoroutine(play())

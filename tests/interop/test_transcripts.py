@@ -82,10 +82,10 @@ def t02_stream_sense(c: Conversation) -> None:
     response = c.post("create_session.txt", create)
     c.see(response, *SENSED)
     c.ended(response)
-    stream = c.post("bind_session.txt", "LS_session=S1&LS_content_length=50000000&LS_send_sync=false&LS_cause=ws.unavailable")
-    answer = c.ask(
-        "control.txt?LS_session=S1", "LS_reqId=1&LS_op=force_rebind&LS_cause=http.streaming.unavailable"
+    stream = c.post(
+        "bind_session.txt", "LS_session=S1&LS_content_length=50000000&LS_send_sync=false&LS_cause=ws.unavailable"
     )
+    answer = c.ask("control.txt?LS_session=S1", "LS_reqId=1&LS_op=force_rebind&LS_cause=http.streaming.unavailable")
     assert answer == ["REQOK,1"], answer
     c.head(stream, 5000, "CONS,unlimited")
     c.see(stream, "LOOP,0")
@@ -192,9 +192,7 @@ def _poll(c: Conversation, stream: Stream, *first: str) -> list[str]:
 @transcript
 def t06_raw(c: Conversation) -> None:
     ws = _create(c)
-    c.send(
-        ws, "control", "LS_reqId=1&LS_op=add&LS_subId=1&LS_mode=RAW&LS_group=log&LS_schema=lev%20txt&LS_ack=false"
-    )
+    c.send(ws, "control", "LS_reqId=1&LS_op=add&LS_subId=1&LS_mode=RAW&LS_group=log&LS_schema=lev%20txt&LS_ack=false")
     c.see(ws, "SUBOK,1,1,2", "CONF,1,unlimited,unfiltered")
     c.data("publish", item="log", events=[{"lev": "INFO", "txt": "start"}, {"lev": "INFO", "txt": "stop"}])
     c.see(ws, "U,1,1,INFO|start", "U,1,1,|stop")
@@ -317,7 +315,9 @@ def t07_text_differences(c: Conversation) -> None:
     c.data("prepare", item="diff", snapshot=[{"f": texts[0]}], diffs={"f": ["DIFF_MATCH_PATCH"]})
     ws = _create(c)
     c.send(
-        ws, "control", "LS_reqId=1&LS_op=add&LS_subId=1&LS_mode=MERGE&LS_group=diff&LS_schema=f%20n&LS_snapshot=true&LS_ack=false"
+        ws,
+        "control",
+        "LS_reqId=1&LS_op=add&LS_subId=1&LS_mode=MERGE&LS_group=diff&LS_schema=f%20n&LS_snapshot=true&LS_ack=false",
     )
     c.see(ws, "SUBOK,1,1,2", "CONF,1,unlimited,filtered", f"U,1,1,{fox}|#")
     base: str | None = fox
@@ -363,7 +363,9 @@ def t07_json_patches(c: Conversation) -> None:
     c.data("prepare", item="json", snapshot=[{"t": "20:00:33", "f": before}], diffs={"f": ["JSONPATCH"]})
     ws = _create(c)
     c.send(
-        ws, "control", "LS_reqId=1&LS_op=add&LS_subId=5&LS_mode=MERGE&LS_group=json&LS_schema=t%20f&LS_snapshot=true&LS_ack=false"
+        ws,
+        "control",
+        "LS_reqId=1&LS_op=add&LS_subId=5&LS_mode=MERGE&LS_group=json&LS_schema=t%20f&LS_snapshot=true&LS_ack=false",
     )
     c.see(ws, "SUBOK,5,1,2", "CONF,5,unlimited,filtered", "U,5,1,20:00:33|" + before.replace("|", "%7C"))
     c.data("publish", item="json", events=[{"t": "20:00:54", "f": after}])
@@ -381,7 +383,9 @@ def t07_json_patches(c: Conversation) -> None:
 def t07_no_differences(c: Conversation) -> None:
     """Below 2.4, and for a client that says that it knows none."""
     fox = "The quick brown fox jumps over the lazy dog"
-    add = "LS_reqId=1&LS_op=add&LS_subId=1&LS_mode=MERGE&LS_group=merge.nodiff&LS_schema=f&LS_snapshot=true&LS_ack=false"
+    add = (
+        "LS_reqId=1&LS_op=add&LS_subId=1&LS_mode=MERGE&LS_group=merge.nodiff&LS_schema=f&LS_snapshot=true&LS_ack=false"
+    )
     c.data("prepare", item="merge.nodiff", snapshot=[{"f": fox}], diffs={"f": ["DIFF_MATCH_PATCH"]})
     old = _create(c, version="2.3.0")
     other = Conversation(c.port)
@@ -442,7 +446,9 @@ def t08_recovery_of_http_streaming(c: Conversation) -> None:
     c.data("publish", item="rec2", events=[{"f": "b"}])
     answer = c.ask("bind_session.txt", f"LS_session=S1&LS_recovery_from=2&{RECOVERY}&LS_cause=http.error")
     _replayed(answer, 0, 2, "U,1,1,a", "U,1,1,b", "LOOP,0")
-    again = "LS_session=S1&LS_content_length=50000000&LS_keepalive_millis=5000&LS_send_sync=false&LS_cause=recovery.loop"
+    again = (
+        "LS_session=S1&LS_content_length=50000000&LS_keepalive_millis=5000&LS_send_sync=false&LS_cause=recovery.loop"
+    )
     stream = c.post("bind_session.txt", again)
     c.head(stream, 5000, "CONS,unlimited")
 
@@ -455,7 +461,9 @@ def t08_recovery_by_streaming(c: Conversation) -> None:
     c.see(ws, "SUBOK,1,1,1", "CONF,1,unlimited,unfiltered")
     c.data("publish", item="rec3", events=[{"f": "a"}])
     new = c.websocket()
-    c.send(new, "bind_session", "LS_session=S1&LS_recovery_from=2&LS_keepalive_millis=5000&LS_send_sync=false", end="\r\n")
+    c.send(
+        new, "bind_session", "LS_session=S1&LS_recovery_from=2&LS_keepalive_millis=5000&LS_send_sync=false", end="\r\n"
+    )
     c.send(new, "control", "LS_reqId=s2&LS_op=add&LS_subId=2&LS_mode=RAW&LS_group=rec3&LS_schema=f", end="\r\n")
     lines = [c.line(new)]
     while lines[-1] != "CONF,2,unlimited,unfiltered":
@@ -492,7 +500,9 @@ def t08_what_is_counted(c: Conversation) -> None:
     _recover_nothing(c, ws, 0)
     ws = _bind(c)
     c.send(
-        ws, "control", "LS_reqId=3&LS_op=add&LS_subId=1&LS_mode=DISTINCT&LS_group=count&LS_schema=f&LS_snapshot=true&LS_ack=false"
+        ws,
+        "control",
+        "LS_reqId=3&LS_op=add&LS_subId=1&LS_mode=DISTINCT&LS_group=count&LS_schema=f&LS_snapshot=true&LS_ack=false",
     )
     c.see(ws, "SUBOK,1,1,1", "CONF,1,unlimited,filtered", "U,1,1,a", "EOS,1,1")
     c.data("clear", item="count")
@@ -625,7 +635,9 @@ def t12_errors(c: Conversation) -> None:
     assert c.ask("bind_session.txt", "LS_session=Snone") == ["CONERR,20,Session not found"]
     assert c.ask("control.txt", "LS_session=Snone&LS_reqId=4&LS_op=destroy") == ["REQERR,4,20,Session not found"]
     assert c.ask("control.txt", "LS_session=Snone&LS_op=destroy") == ["ERROR,67,Malformed request"]
-    for reserved in c.ask("msg.txt", "LS_session=Snone&LS_reqId=9&LS_message=x&LS_sequence=UNORDERED_MESSAGES&LS_msg_prog=1"):
+    for reserved in c.ask(
+        "msg.txt", "LS_session=Snone&LS_reqId=9&LS_message=x&LS_sequence=UNORDERED_MESSAGES&LS_msg_prog=1"
+    ):
         assert reserved.startswith("REQERR,9,"), reserved
     ws = c.websocket("2.9.0")
     c.send(ws, "wsok")
@@ -711,13 +723,17 @@ def t14_takeover(c: Conversation) -> None:
 
 @transcript
 def t15_js8(c: Conversation) -> None:
-    create = f"LS_phase=101&LS_cause=api&LS_polling=true&LS_polling_millis=0&LS_idle_millis=0&{CID}&LS_adapter_set=TEST&"
+    create = (
+        f"LS_phase=101&LS_cause=api&LS_polling=true&LS_polling_millis=0&LS_idle_millis=0&{CID}&LS_adapter_set=TEST&"
+    )
     c.see(c.post("create_session.txt", create, version="2.1.0"), *SENSED)
     ws = c.websocket("2.1.0")
     c.send(ws, "bind_session", "LS_session=S1&LS_phase=103&LS_cause=loop1&")
     c.head(ws, 5000, "CONS,unlimited")
     c.send(
-        ws, "control", "LS_mode=MERGE&LS_group=js8&LS_schema=f&LS_snapshot=true&LS_subId=1&LS_op=add&LS_reqId=1&LS_session=S1&"
+        ws,
+        "control",
+        "LS_mode=MERGE&LS_group=js8&LS_schema=f&LS_snapshot=true&LS_subId=1&LS_op=add&LS_reqId=1&LS_session=S1&",
     )
     c.see(ws, "REQOK,1", "SUBOK,1,1,1", "CONF,1,unlimited,filtered")
     c.send(ws, "control", "LS_mode=RAW&LS_group=unq&LS_schema=text&LS_subId=2&LS_op=add&LS_reqId=2&")
@@ -800,7 +816,8 @@ class TranscriptTests(SynchronousTestCase):
         _threads[name].join(60)
         if name in _problems:
             raise _problems[name]
-        self.assertFalse(_threads[name].is_alive(), "not finished after 60 s")
+        if _threads[name].is_alive():
+            self.fail("not finished after 60 s")
 
 
 def _test(name: str) -> Callable[[TranscriptTests], None]:

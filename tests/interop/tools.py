@@ -147,7 +147,9 @@ def _run(command: list[str], folder: Path, what: str) -> None:
             command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=INSTALL_SECONDS
         )
     except subprocess.TimeoutExpired:
-        raise Missing(f"{what} could not be installed within {INSTALL_SECONDS} s: is there a package registry?") from None
+        raise Missing(
+            f"{what} could not be installed within {INSTALL_SECONDS} s: is there a package registry?"
+        ) from None
     if done.returncode:
         lines = [line for line in (done.stderr or done.stdout).splitlines() if "A complete log" not in line]
         reason = " / ".join(lines[-3:]) or f"exit status {done.returncode}"

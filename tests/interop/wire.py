@@ -159,7 +159,8 @@ class Http(Stream):
         body = ("\r\n".join(lines) + end).encode()
         self.socket.sendall(
             f"POST /lightstreamer/{path} HTTP/1.1\r\nHost: localhost:8080\r\nContent-Length: {len(body)}\r\n"
-            "Content-Type: text/plain\r\n\r\n".encode() + body
+            "Content-Type: text/plain\r\n\r\n".encode()
+            + body
         )
         self.status = ""
         self.headers: dict[str, list[str]] = {}
@@ -210,13 +211,16 @@ class Conversation:
 
     def websocket(self, version: str = "2.5.0") -> WebSocket:
         """Open a WebSocket."""
-        return self._remember(WebSocket(self.port, version))
+        stream = WebSocket(self.port, version)
+        self._open.append(stream)
+        return stream
 
     def post(self, path: str, *lines: str, end: str = "", version: str | None = "2.5.0") -> Http:
         """Send a request over HTTP; C{path} without C{LS_protocol}."""
-        return self._remember(
-            Http(self.port, self._real(path), *(self._real(line) for line in lines), end=end, version=version)
-        )
+        real = (self._real(line) for line in lines)
+        stream = Http(self.port, self._real(path), *real, end=end, version=version)
+        self._open.append(stream)
+        return stream
 
     def ask(self, path: str, *lines: str, end: str = "", version: str | None = "2.5.0") -> list[str]:
         """The lines of a whole response over HTTP."""
@@ -317,10 +321,6 @@ class Conversation:
         return text.replace("LS_session=S1", f"LS_session={self.session}").replace(
             "LS_old_session=S1", f"LS_old_session={self.session}"
         )
-
-    def _remember(self, stream: Any) -> Any:
-        self._open.append(stream)
-        return stream
 
 
 def patched(base: str, diff: str) -> str:

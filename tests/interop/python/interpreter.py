@@ -278,6 +278,11 @@ class Outcome(ClientMessageListener):  # type: ignore[misc]
         self.player.note(self.name, "aborted", sentOnNetwork)
 
 
+def play(run: dict[str, Any]) -> None:
+    """Play one run."""
+    tell("end", run["id"], Player(run).play())
+
+
 def main() -> None:
     """Run the job."""
     job = json.load(sys.stdin)
@@ -285,7 +290,7 @@ def main() -> None:
         LightstreamerClient.setTrustManagerFactory(ssl.create_default_context(cafile=os.environ["CA_FILE"]))
     with ThreadPoolExecutor(job["width"]) as pool:
         for run in job["runs"]:
-            pool.submit(lambda run=run: tell("end", run["id"], Player(run).play()))
+            pool.submit(play, run)
     sys.stdout.flush()
     os._exit(0)  # the SDK's threads do not end
 

@@ -10,7 +10,9 @@ FIELDS = "key command qty"
 
 def row(key: str, command: str, quantity: str | None = None) -> dict[str, str | None]:
     """An event of the adapter."""
-    return {"key": key, "command": command} if command == "DELETE" else {"key": key, "command": command, "qty": quantity}
+    return (
+        {"key": key, "command": command} if command == "DELETE" else {"key": key, "command": command, "qty": quantity}
+    )
 
 
 @scenario()
@@ -37,7 +39,11 @@ def command_with_snapshot(s: Script) -> None:
         s.see(f"row{number}", [value])
     s.subscribe("late", "COMMAND", ITEM, "command key", snapshot="yes")
     s.see("late", SUBSCRIBED, UNLIMITED)
-    s.see("late", update(ITEM, "ADD", OneOf("k2", "k3"), snapshot=True), update(ITEM, "ADD", OneOf("k2", "k3"), snapshot=True))
+    s.see(
+        "late",
+        update(ITEM, "ADD", OneOf("k2", "k3"), snapshot=True),
+        update(ITEM, "ADD", OneOf("k2", "k3"), snapshot=True),
+    )
     s.see("late", ["end of snapshot", ITEM])
     s.unsubscribe("s")
     s.see("s", UNSUBSCRIBED)

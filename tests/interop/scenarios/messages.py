@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.interop.scenario import ANY, OneOf, Script, Seen, assert_equal, scenario
+from tests.interop.scenario import ANY, Event, OneOf, Script, Seen, assert_equal, scenario
 
 ODD_TEXTS = (
     "a & b=c%", "+", "100%25", "%", "line\r\nbreak", "x\ny\rz", "è€😀", "&LS_session=none", "", " ", "|#$^,;", "ok:",
@@ -40,7 +40,7 @@ def messages_without_sequence(s: Script) -> None:
 def messages_in_sequence(s: Script) -> None:
     """The next is handed over when the outcome of the one before is known."""
     s.connect()
-    texts = {
+    texts: dict[str, tuple[str, Event]] = {
         "1": ("slow:200:one", ["processed", "one"]),
         "2": ("deny:-4:no", ["denied", -4, "no"]),
         "3": ("fail", ["error"]),

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.interop.scenario import ANY, SUBSCRIBED, UNLIMITED, Script, Seen, scenario
 
-NO_ACCESS = [1, "User/password check failed"]
+NO_ACCESS: tuple[int, str] = (1, "User/password check failed")
 
 
 def _refused_user(user: str, code: int, text: Any, **arguments: Any) -> Any:
@@ -69,7 +69,7 @@ REFUSED: list[tuple[str, int, Any, dict[str, Any]]] = [
     ("schema", 23, ANY, {"mode": "MERGE", "items": ["merge.{run}"], "schema": "refused", "count": 1}),
     ("schema_for_group", 22, ANY, {"mode": "MERGE", "items": ["merge.{run}"], "schema": "unfit", "count": 1}),
     ("mode", 24, "Invalid mode for these items", {"mode": "DISTINCT", "items": ["merge.{run}"], "fields": ["a"]}),
-    ("private_item", 24, "Invalid mode for these items", {"mode": "MERGE", "items": ["merge.private"], "fields": ["a"]}),
+    ("private", 24, "Invalid mode for these items", {"mode": "MERGE", "items": ["merge.private"], "fields": ["a"]}),
     ("data_adapter", 17, ANY, {"mode": "MERGE", "items": ["merge.{run}"], "fields": ["a"], "data_adapter": "NOWHERE"}),
     ("no_key", 15, ANY, {"mode": "COMMAND", "items": ["command.{run}"], "schema": "command a", "count": 2}),
     ("no_command", 16, ANY, {"mode": "COMMAND", "items": ["command.{run}"], "schema": "key a", "count": 2}),

@@ -127,7 +127,12 @@ def short_responses(s: Script) -> None:
 @scenario(lambda sdk, transport: transport in ("WS-STREAMING", "HTTP-STREAMING", None))
 def silence(s: Script) -> None:
     """Keepalives come in time, heartbeats are understood: nothing is stalled for four seconds."""
-    options = {"KeepaliveInterval": 1000, "StalledTimeout": 600, "ReconnectTimeout": 500, "ReverseHeartbeatInterval": 700}
+    options = {
+        "KeepaliveInterval": 1000,
+        "StalledTimeout": 600,
+        "ReconnectTimeout": 500,
+        "ReverseHeartbeatInterval": 700,
+    }
     s.connect(options=options)
     s.send("slow:4000:", "m")
     s.until("m")

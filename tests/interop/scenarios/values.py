@@ -85,7 +85,9 @@ def values_in_command(s: Script) -> None:
     s.prepare(item, snapshot=[{"key": key, "command": "ADD", "x": "0", "back": key[::-1]} for key in keys[:20]])
     s.subscribe("s", "COMMAND", item, "key command x back", snapshot="yes")
     s.see("s", SUBSCRIBED, UNLIMITED)
-    s.see("s", *(update(item, key, "ADD", "0", key[::-1], snapshot=True) for key in keys[:20]), ["end of snapshot", item])
+    s.see(
+        "s", *(update(item, key, "ADD", "0", key[::-1], snapshot=True) for key in keys[:20]), ["end of snapshot", item]
+    )
     for key in keys[20:]:
         s.publish(item, {"key": key, "command": "ADD", "x": key, "back": None}, wait=False)
         s.see("s", update(item, key, "ADD", key, None))
@@ -162,7 +164,9 @@ def differences_in_command(s: Script) -> None:
     s.connect()
     s.prepare(item, snapshot=[{"key": "k1", "command": "ADD", "a": "foo bar baz"}], diffs={"a": ["DIFF_MATCH_PATCH"]})
     s.subscribe("s", "COMMAND", item, "key command a", snapshot="yes")
-    s.see("s", SUBSCRIBED, UNLIMITED, update(item, "k1", "ADD", "foo bar baz", snapshot=True), ["end of snapshot", item])
+    s.see(
+        "s", SUBSCRIBED, UNLIMITED, update(item, "k1", "ADD", "foo bar baz", snapshot=True), ["end of snapshot", item]
+    )
     for key, command, text in (
         ("k2", "ADD", "foo bar bax"),
         ("k1", "UPDATE", "foo bar"),

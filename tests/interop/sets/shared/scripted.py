@@ -117,7 +117,6 @@ class ScriptedData(DataProvider):
         due(first)
         return finished
 
-
     def random(self, item: str, upto: int, rate: float, length: int, first: int = 1) -> None:
         """As L{count}, with another text of C{length} characters each time."""
         for n in range(first, upto + 1):
