@@ -314,7 +314,8 @@ class Machine(RuleBasedStateMachine):
     def heal(self, client: ModelClient) -> None:
         """Nothing holds the client up any more, but perhaps its limits."""
         client.client.resume()
-        client.client.control("LS_reqId=x&LS_op=constrain&LS_requested_max_bandwidth=unlimited")
+        bandwidth = "80" if self.patient else "unlimited"
+        client.client.control(f"LS_reqId=x&LS_op=constrain&LS_requested_max_bandwidth={bandwidth}")
         for one in client.subscriptions.values():
             if one in one.item.subscriptions and not self.patient:
                 client.client.control(
