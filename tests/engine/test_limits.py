@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
+from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from lsserver.adapters.errors import AccessError
@@ -201,10 +202,29 @@ class Requests(SynchronousTestCase):
         self.assertAlmostEqual(budget.owe(), 0.1)
         self.assertAlmostEqual(budget.owe(), 0.2)
         self.assertFalse(budget.take())
+        self.assertAlmostEqual(budget.debt(), 0.2)
         clock.advance(0.4)
+        self.assertEqual(budget.debt(), 0)
         self.assertTrue(budget.take())
         clock.advance(1_000)
         self.assertEqual([budget.take() for _ in range(101)], [True] * 100 + [False])
+
+
+class WrongEvents(SynchronousTestCase):
+    def test_told_together(self) -> None:
+        """An adapter that sends events which mean nothing does not fill the log."""
+        events: list[Any] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        world = World()
+        client = world.session()
+        client.subscribe(1, "COMMAND", "i", "key command")
+        for _ in range(100):
+            world.data.update("i", {"key": "k"}, False)
+        world.advance(60)
+        world.data.update("i", {"command": "ADD"}, False)
+        told = [event for event in events if event["log_level"] is LogLevel.warn]
+        self.assertEqual([(event["adapter"], event["count"]) for event in told], [("DEFAULT", 1), ("DEFAULT", 100)])
 
 
 class Messages(SynchronousTestCase):
