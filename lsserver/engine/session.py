@@ -117,7 +117,6 @@ class Session:
         self._expiry: Timer | None = None
         self._duration: Timer | None = None
         self._unbound_at = around.wheel.now()
-        self._answer_lost = False
 
     # Connections
 
@@ -132,28 +131,21 @@ class Session:
         @return: False if the session could not be recovered: it is closed then.
         """
         replay: list[bytes] = []
-        if request.recovery_from is not None:
-            missing = self.stream.log.rewind(request.recovery_from) if self._recoverable else None
-            if missing is None:
-                return self._unrecoverable(connection)
-            replay = missing
-        elif self._answer_lost and self._recoverable:
-            # Browsers repeat a poll by themselves when a connection breaks before the
-            # answer, and tell nobody. The client does not know what it misses.
-            return self._unrecoverable(connection)
-        else:
+        if request.recovery_from is None:
             # What was sent on earlier connections has been received.
             self.stream.log.received()
+        else:
+            missing = self.stream.log.rewind(request.recovery_from) if self._recoverable else None
+            if missing is None:
+                code = SessionCode.RECOVERY_IMPOSSIBLE
+                connection.refuse(self.dialect.conerr(code, code.text))
+                self.vanish("recovery impossible")
+                return False
+            replay = missing
         if request.requested_max_bandwidth is not None:
             self.bandwidth.request(request.requested_max_bandwidth)
         self._bind(connection, request, client, replay, request.recovery_from)
         return True
-
-    def _unrecoverable(self, connection: IStreamConnection) -> bool:
-        code = SessionCode.RECOVERY_IMPOSSIBLE
-        connection.refuse(self.dialect.conerr(code, code.text))
-        self.vanish("recovery impossible")
-        return False
 
     @property
     def _recoverable(self) -> bool:
@@ -174,7 +166,6 @@ class Session:
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None
-        self._answer_lost = False
         binding = Binding(self.stream, connection, request.connection, self.settings, self._wheel)
         head = self._heading.lines(
             binding,
@@ -198,14 +189,6 @@ class Session:
         """What was written earlier has reached the socket."""
         if self.stream_bound(connection):
             self.stream.schedule()
-
-    def answer_lost(self, connection: IStreamConnection) -> None:
-        """
-        The connection broke after it had ended in order for the session, and before
-        anything else came on it: the client may or may not have got the end.
-        """
-        if self.stream.answered is connection:
-            self._answer_lost = True
 
     def stream_lost(self, connection: IStreamConnection) -> None:
         """The connection broke without a word."""

@@ -19,7 +19,6 @@ from lsserver.engine.recovery import RecoveryLog
 from lsserver.engine.wheel import TICK
 
 if TYPE_CHECKING:
-    from lsserver.engine.connection import IStreamConnection
     from lsserver.engine.dialect import IDialect
     from lsserver.engine.flusher import Flusher
     from lsserver.engine.settings import EngineSettings
@@ -56,7 +55,6 @@ class Stream:
     @ivar pending: lines and slots, in the order in which they came up.
     @ivar dirty: the flusher has the stream in its list.
     @ivar binding: the connection, C{None} while unbound.
-    @ivar answered: while unbound, the connection that ended in order after it had taken data.
     @ivar lateness: seconds by which an update may be late without the next being late as well.
     """
 
@@ -65,7 +63,6 @@ class Stream:
         "_last_poll",
         "_owner",
         "_wake_at",
-        "answered",
         "bandwidth",
         "binding",
         "closed",
@@ -101,7 +98,6 @@ class Stream:
         self._aside: list[bytes] = []
         self._last_poll = -math.inf
         self.binding: Binding | None = None
-        self.answered: IStreamConnection | None = None
         self.closed = False
         self.dirty = False
         self.lateness = LATENESS + settings.max_delay_millis / 1000
@@ -158,7 +154,6 @@ class Stream:
             again, within the limits of this connection like any other.
         """
         self.binding = binding
-        self.answered = None
         settings = self.settings
         if not self.dialect.recovery or not settings.session_recovery_millis:
             self.log.limit = 0
@@ -193,7 +188,6 @@ class Stream:
         assert binding is not None
         self._write(binding, self.dialect.loop(millis))
         binding.connection.end(close_socket)
-        self.answered = None if binding.empty else binding.connection
         self._owner.unbound(millis + self.settings.session_timeout_millis)
 
     def end(self, code: int, message: str, close_socket: bool = False) -> None:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from io import BytesIO
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.basic import LineReceiver
@@ -145,13 +144,6 @@ class Request(server.Request):
         self.channel.persistent = 0
 
 
-class Answer(Protocol):
-    """A response that has ended."""
-
-    def answer_lost(self) -> None:
-        """The connection broke before anything else came on it."""
-
-
 @implementer(IHalfCloseableProtocol, IHandshakeListener)
 class Channel(http.HTTPChannel):
     """
@@ -159,7 +151,6 @@ class Channel(http.HTTPChannel):
 
     @ivar settings: set by the factory.
     @ivar lease: its place among all connections.
-    @ivar answered: the stream that was answered last, until the client asks for something else.
     @ivar budget: how many requests may come; C{None} if that is not limited.
     """
 
@@ -177,7 +168,6 @@ class Channel(http.HTTPChannel):
         self._idle = True
         self._unsent = 0
         self._half_closed = False
-        self.answered: Answer | None = None
 
     def connectionMade(self) -> None:
         """A client has connected."""
@@ -222,7 +212,6 @@ class Channel(http.HTTPChannel):
         if self._upgraded is not None:
             self._upgraded.dataReceived(data)
             return
-        self.answered = None
         if self._idle:
             self._idle = False
             self.resetTimeout()
@@ -376,6 +365,4 @@ class Channel(http.HTTPChannel):
             return
         if self.lease is not None:
             self.lease.end()
-        if self.answered is not None and not reason.check(ConnectionDone):
-            self.answered.answer_lost()
         super().connectionLost(reason)

@@ -121,13 +121,7 @@ class HttpStream(StreamConnection):
         self._stop_writing()
         if close_socket:
             self._request.close_after()
-        self._request.channel.answered = self
         self._request.finish()
-
-    def answer_lost(self) -> None:
-        """The connection broke after the end, before the next request."""
-        if self.session is not None:
-            self.session.answer_lost(self)
 
     def abort(self) -> None:
         """As in L{IStreamConnection}."""

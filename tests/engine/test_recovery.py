@@ -189,41 +189,6 @@ class Recovery(SynchronousTestCase):
         self.client.lose()
         self.assertEqual(self.recover(6), [self.conok(0), "PROG,6", "LOOP,0"])
 
-    def test_repeated_poll_whose_answer_was_lost(self) -> None:
-        """
-        Browsers repeat a request by themselves when its connection breaks before the
-        answer: what was lost is not known, and must not be lost silently.
-        """
-        self.client.lose()
-        self.client.bind(POLL)
-        self.events("third")
-        self.client.bind(POLL)
-        assert self.client.session is not None
-        self.client.session.answer_lost(self.client.connection)
-        self.client.bind(POLL)
-        self.assertEqual(self.client.lines(), ["CONERR,4,Requested progressive not available"])
-
-    def test_lost_answer_that_is_recovered(self) -> None:
-        self.client.lose()
-        self.client.bind(POLL)
-        self.events("third")
-        self.client.bind(POLL)
-        assert self.client.session is not None
-        self.client.session.answer_lost(self.client.connection)
-        self.assertEqual(self.recover(4)[2:-1], ["U,1,1,third"])
-        self.client.bind(POLL)
-        self.assertEqual(self.client.lines()[-1], "LOOP,0")
-
-    def test_lost_answer_without_news(self) -> None:
-        """Nothing was in it."""
-        self.client.lose()
-        for _ in range(2):
-            self.client.bind(POLL)
-            assert self.client.session is not None
-            self.client.session.answer_lost(self.client.connection)
-        self.client.bind(POLL)
-        self.assertEqual(self.client.lines()[-1], "LOOP,0")
-
     def test_limits_of_the_response_hold(self) -> None:
         """A replay that is longer than the response goes on in the next."""
         values = [f"{number:0>90}" for number in range(100)]
@@ -307,46 +272,3 @@ class Log(SynchronousTestCase):
         log = RecoveryLog(10)
         log.append([b"x" * 90])
         self.assertEqual((log.sent, log.oldest), (1, 1))
-
-
-class AnswerLost(SynchronousTestCase):
-    """The connection of a poll breaks after its answer, and the client says nothing of it."""
-
-    def setUp(self) -> None:
-        self.use(Version(2, 5))
-
-    def use(self, version: Version) -> None:
-        self.world = World()
-        self.client = self.world.session(version=version, websocket=False)
-        self.client.bind(POLL)
-        self.client.subscribe(1, "RAW", "item1", "a", "")
-        self.client.bind(POLL)
-        self.assertIn("SUBOK,1,1,1", self.client.read())
-        self.answered = self.client.connection
-
-    def lose(self) -> None:
-        assert self.client.session is not None
-        self.client.session.answer_lost(self.answered)
-
-    def test_what_is_missing_is_not_known(self) -> None:
-        self.lose()
-        self.assertIsNone(self.client.bind(POLL))
-        self.assertEqual(self.client.read(), ["CONERR,4,Requested progressive not available"])
-
-    def test_recovery_is_possible(self) -> None:
-        self.lose()
-        self.client.bind(f"{POLL}&LS_recovery_from=0")
-        self.assertIn("PROG,0", self.client.read())
-        self.assertIsNotNone(self.client.bind(POLL))
-
-    def test_too_late(self) -> None:
-        """The client has come back before."""
-        self.client.bind(POLL)
-        self.lose()
-        self.assertIsNotNone(self.client.bind(POLL))
-
-    def test_client_that_cannot_recover(self) -> None:
-        """It would not know what to do with the code."""
-        self.use(Version(2, 0))
-        self.lose()
-        self.assertIsNotNone(self.client.bind(POLL))

@@ -13,7 +13,7 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
@@ -164,10 +164,6 @@ class Wire(StringTransport):
     def drop(self) -> None:
         """The client has gone."""
         self._lose(ConnectionDone())
-
-    def reset(self) -> None:
-        """The connection breaks."""
-        self._lose(ConnectionLost())
 
     def _lose(self, reason: Exception) -> None:
         if self.lost is None:
