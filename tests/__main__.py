@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
-OWN_SUITES = ("browser", "interop")
+OWN_SUITES = ("browser", "interop", "faults")
 """
 Test packages that need more than Python (other languages, a browser); they skip what
 is missing. Their tests share servers and clients, so they run in one process.
