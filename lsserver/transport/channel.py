@@ -168,6 +168,7 @@ class Channel(http.HTTPChannel):
         self._idle = True
         self._unsent = 0
         self._half_closed = False
+        self._shaking = False
 
     def connectionMade(self) -> None:
         """A client has connected."""
@@ -185,6 +186,7 @@ class Channel(http.HTTPChannel):
             self.budget = Budget(settings.max_requests_per_second, self.site.reactor.seconds)
         tune(self.transport, self.settings.write_timeout_millis)
         if isinstance(self.transport, TLSMemoryBIOProtocol):
+            self._shaking = True
             self.setTimeout(self.settings.handshake_timeout_millis / 1000 or None)
 
     def handshakeCompleted(self) -> None:
@@ -192,7 +194,8 @@ class Channel(http.HTTPChannel):
         if not is_modern(self.transport.getHandle()):
             self.transport.abortConnection()
             return
-        self.setTimeout(self.timeOut)
+        self._shaking = False
+        self.setTimeout(self.settings.read_timeout_millis / 1000 or None)
 
     # In time. The timer of the base class starts again with every byte, so that a
     # client could send one every few seconds for ever; here a head, and a body,
@@ -200,6 +203,10 @@ class Channel(http.HTTPChannel):
 
     def timeoutConnection(self) -> None:
         """Nothing has come for too long. But the client may still be reading the last answer."""
+        if self._shaking:
+            # There is nobody yet to say goodbye to.
+            self.transport.abortConnection()
+            return
         waiting = unsent(self.transport)
         if waiting and waiting != self._unsent:
             self._unsent = waiting
