@@ -65,18 +65,27 @@ class Handshakes(SynchronousTestCase):
         self.assertIsNotNone(self.wire.lost)
 
     def test_request_after_it(self) -> None:
-        """It has its own time, from the end of the handshake, and no byte of it gives it more."""
+        """
+        It has its own time, from the end of the handshake, and no byte of it gives it
+        more; then the client is told, and may answer for a while.
+        """
         self.incoming.write(self.wire.send(self.shake()))
         self.world.clock.advance(3)
-        self.wire.send(self.shake())
+        self.incoming.write(self.wire.send(self.shake()))
         request = post("heartbeat", b"\r\n")
         for byte in request[:19]:
             self.client.write(bytes([byte]))
             self.wire.send(self.outgoing.read())
             self.world.clock.advance(1)
-        self.assertIsNone(self.wire.lost)
+        self.assertEqual(self.wire.take(), b"")
         self.world.clock.advance(1)
+        self.assertRaises(ssl.SSLZeroReturnError, self.read)
+        self.world.clock.advance(15)
         self.assertIsNotNone(self.wire.lost)
+
+    def read(self) -> bytes:
+        self.incoming.write(self.wire.take())
+        return self.client.read()
 
 
 class Bodies(SynchronousTestCase):
