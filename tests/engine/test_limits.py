@@ -131,6 +131,19 @@ class Sessions(SynchronousTestCase):
         self.assertFalse(quota.take("a"))
 
 
+class Ids(SynchronousTestCase):
+    def test_not_to_be_guessed(self) -> None:
+        """80 bits of the system's randomness in each, and nothing in common but the time."""
+        world = World()
+        for _ in range(100):
+            world.session()
+        ids = list(world.kernel.sessions)
+        for session_id in ids:
+            self.assertRegex(session_id, r"^S[0-9a-f]{20}T[0-9]+$")
+        for start in range(1, 21, 4):
+            self.assertGreater(len({session_id[start : start + 4] for session_id in ids}), 90)
+
+
 class Subscriptions(SynchronousTestCase):
     def use(self, **settings: Any) -> FakeClient:
         self.world = World(**settings)
