@@ -110,6 +110,15 @@ class Timers(SynchronousTestCase):
         self.clock.advance(10)
         self.assertEqual([name for name, _ in self.fired], [100, 200, 300])
 
+    def test_stopped(self) -> None:
+        """Nothing keeps the clock busy; once is enough."""
+        self.wheel.after(10, self.note, "x")
+        for _ in range(2):
+            self.wheel.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.advance(1)
+        self.assertEqual(self.fired, [])
+
     def test_never(self) -> None:
         self.wheel.after(float("inf"), self.note, "x")
         self.advance(1)
