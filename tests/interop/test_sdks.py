@@ -4,11 +4,13 @@ scenario against a server that was started as a user starts it.
 
 A test class is one SDK on one transport, as C{Node9HttpPolling}; a test is one
 scenario, as C{test_merge_with_snapshot}. All scenarios of a class are played
-together when the first of its tests runs.
+together when the first of its tests runs; the environment variable
+C{INTEROP_SCENARIOS} (names, separated by commas) leaves only some of them.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -82,7 +84,7 @@ class Matrix:
     @classmethod
     def scenarios(cls) -> list[Scenario]:
         """Those that make sense here; those that take long first."""
-        applying = [one for one in SCENARIOS.values() if one.applies(cls.driver.sdk, cls.transport)]
+        applying = [one for one in SCENARIOS.values() if _applies(one, cls.driver, cls.transport)]
         return sorted(applying, key=lambda one: not (one.network or one.name in SLOW))
 
     @classmethod
@@ -91,7 +93,13 @@ class Matrix:
         return f"{cls.__name__}{list(SCENARIOS).index(scenario.name)}"
 
 
+ONLY = set(filter(None, os.environ.get("INTEROP_SCENARIOS", "").split(",")))
+
 SLOW = {"transport_changed", "transport_changed_otherwise", "silence", "raw_overflow"}
+
+
+def _applies(scenario: Scenario, driver: Driver, transport: str | None) -> bool:
+    return scenario.applies(driver.sdk, transport) and (not ONLY or scenario.name in ONLY)
 
 
 def _class(driver: Driver, transport: str | None) -> type[TestCase]:
@@ -99,7 +107,7 @@ def _class(driver: Driver, transport: str | None) -> type[TestCase]:
     name = driver.sdk.name + "".join(word.capitalize() for word in words)
     body: dict[str, Any] = {"driver": driver, "transport": transport, "__module__": __name__, "__doc__": None}
     for scenario in SCENARIOS.values():
-        if scenario.applies(driver.sdk, transport):
+        if _applies(scenario, driver, transport):
             body[f"test_{scenario.name}"] = _test(scenario)
     return type(name, (Matrix, TestCase), body)
 

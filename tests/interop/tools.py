@@ -151,6 +151,6 @@ def _run(command: list[str], folder: Path, what: str) -> None:
             f"{what} could not be installed within {INSTALL_SECONDS} s: is there a package registry?"
         ) from None
     if done.returncode:
-        lines = [line for line in (done.stderr or done.stdout).splitlines() if "A complete log" not in line]
-        reason = " / ".join(lines[-3:]) or f"exit status {done.returncode}"
+        lines = [line for line in done.stderr.splitlines() if len(line) > len("npm error }")]
+        reason = " / ".join([line for line in lines if "error" in line.lower()][:2]) or f"exit status {done.returncode}"
         raise Missing(f"{what} could not be installed; this needs a package registry, once: {reason}")
