@@ -163,3 +163,22 @@ class Sessions(TestCase):
             self.assertIn(b"RENEGOTIATING", output + error)
             self.assertIn(b"no renegotiation", error, (output, error))
             self.assertEqual(status, 1)
+
+    async def test_old_versions(self) -> None:
+        """It is the server that refuses them, not the client that does not offer them."""
+        openssl = shutil.which("openssl")
+        if openssl is None:
+            raise SkipTest("openssl is not installed: apt-get install openssl")
+        listen = f"ssl:0:interface=127.0.0.1:privateKey={self.files.key}:certKey={self.files.certificate}"
+        by_option = start(self, "-n", "lsserver", "--no-demo", "--listen", listen, cwd=folder(self))
+        for server in (self.server(), by_option):
+            port = await self.port(server)
+            for version in ("-tls1", "-tls1_1"):
+                _, error, status = await getProcessOutputAndValue(
+                    openssl,
+                    ["s_client", "-connect", f"127.0.0.1:{port}", version, "-cipher", "ALL:@SECLEVEL=0"],
+                    env=os.environ,
+                    stdinBytes=b"",
+                )
+                self.assertIn(b"alert protocol version", error)
+                self.assertEqual(status, 1)
