@@ -126,3 +126,13 @@ SDKS: Mapping[str, RemoteSdk] = {
         RemoteSdk("Java170", _java),
     )
 }
+
+
+def python_environment(version: str) -> Callable[[], Path]:
+    """Finds a virtual environment with a version of the Python SDK, for C{tools.need}."""
+    return _PYTHON[version]
+
+
+def node_folder(version: str) -> Callable[[], Path]:
+    """Finds a folder with a version of the Node.js SDK, for C{tools.need}."""
+    return _NODE[version]

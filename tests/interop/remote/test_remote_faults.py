@@ -1,0 +1,202 @@
+"""
+What becomes of adapters of every Remote Adapter SDK that are killed and come back,
+that give a wrong password, that speak TLS; and what only the Java SDK can ask for.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+from twisted.internet import reactor
+from twisted.trial.unittest import TestCase
+
+from tests.interop.drivers import DRIVERS
+from tests.interop.remote.processes import AdapterProcess, RemoteServer
+from tests.interop.remote.scenarios import SCENARIOS, SET
+from tests.interop.remote.sdks import SDKS, RemoteSdk
+from tests.interop.scenario import Scenario, Script, Seen
+from tests.service.certificates import Certificates, make
+
+DRIVER = DRIVERS["Python2"]
+TRANSPORT = "WS-STREAMING"
+SECONDS = 60
+PORTS = "data=0+0:REMOTE,metadata=0"
+
+
+@cache
+def certificates() -> Certificates:
+    """For this process."""
+    folder = Path(tempfile.mkdtemp(prefix="lsserver-interop-"))
+    files = make(folder)
+    (folder / "both.pem").write_bytes(files.key.read_bytes() + files.chain.read_bytes())
+    return files
+
+
+@cache
+def server() -> RemoteServer:
+    """All sets at once."""
+    store = certificates().key.with_name("both.pem")
+    auth = "param.auth=Y,param.auth.credentials.1.user=u é,param.auth.credentials.1.password=p +|,param.timeout=2000"
+    tls = f"param.tls=Y,param.tls.keystore.type=PEM,param.tls.keystore.keystore_file={store}"
+    lines = [
+        f"{name}{what},{PORTS}{more}"
+        for name in SDKS
+        for what, more in (("Killed", ""), ("Auth", f",{auth}"), ("Tls", f",{tls}"))
+    ]
+    return RemoteServer(lines)
+
+
+def job(sdk: RemoteSdk, set_id: str, **more: str) -> dict[str, Any]:
+    """For a process with both adapters of a set."""
+    ports = server().ports(f"{set_id}/REMOTE")
+    data = ports if sdk.two_connections else ports[:1]
+    return {"metadata": server().ports(f"{set_id}/metadata"), "data": data, **more}
+
+
+def ready(set_id: str, times: int = 1) -> None:
+    """Until both remotes of a set are there."""
+    for name in ("REMOTE", "metadata"):
+        server().wait_until_ready(f"{set_id}/{name}", times)
+
+
+async def played(set_id: str, scenario: Scenario, outside: Any = lambda run, what: None) -> Seen:
+    """What a client has seen, as expected."""
+    steps = scenario.job(f"{set_id}x", server().urls[0], TRANSPORT)
+    run = json.loads(json.dumps(steps).replace(SET, set_id))
+    results: dict[str, Seen] = await DRIVER.play(reactor, [run], outside, 1, SECONDS)
+    seen = results[run["id"]]
+    problems = scenario.problems(run["id"], seen)
+    if problems:
+        raise AssertionError("\n".join(problems))
+    return seen
+
+
+def written(script: Script) -> Scenario:
+    """A scenario that is not one of the list."""
+    return Scenario(
+        "one", script.steps, script.expected, script.checks, script.loose, lambda sdk, transport: True, False
+    )
+
+
+class Faults:
+    """What the classes share."""
+
+    timeout = 2 * SECONDS
+    name: ClassVar[str]
+
+    def start(self: Any, set_id: str, **more: str) -> AdapterProcess:
+        """A process that ends with the test."""
+        sdk = SDKS[self.name]
+        sdk.command({})  # skip before anything starts
+        DRIVER.arguments(), DRIVER.environment()
+        process = AdapterProcess(sdk, job(sdk, set_id, **more))
+        self.addCleanup(process.kill)
+        return process
+
+    async def test_kill_and_return(self: Any) -> None:
+        set_id = f"{self.name}Killed"
+        processes = [self.start(set_id)]
+        ready(set_id)
+        s = Script()
+        s.connect(adapter_set=SET)
+        s.subscribe("s", "MERGE", "clock.{run}", "a b", snapshot="no", data_adapter="REMOTE")
+        s.until("s", "update", "clock.{run}", "*", ["3", "*"])
+        s.step("outside", what="kill")
+        s.until("s", "update", "clock.{run}", "*", ["3", "*"], count=2)
+        s.subscribe("t", "MERGE", "merge.{run}", "a", snapshot="no", data_adapter="REMOTE")
+        s.until("t", "update")
+        s.leave_out("s", "t")
+
+        def outside(run: str, what: str) -> None:
+            processes[-1].kill()
+            for name in ("REMOTE", "metadata"):
+                server().wait_for_lines(rf"\] {set_id}/{name}: remote \S+ is lost")
+            processes.append(self.start(set_id))
+
+        seen = await played(set_id, written(s), outside)
+        self.assertEqual(len({tuple(event) for event in seen.of("client", "session")}), 1)
+        values = [event[2] for event in seen.of("s", "update")]
+        self.assertEqual(len({value[1] for value in values}), 2, "updates of both processes")
+        first, second = (
+            json.dumps(process.printed("^data initialize (.*)")[0][1]).split("proxy.instance_id")[1]
+            for process in processes
+        )
+        self.assertEqual(first, second)
+        processes[-1].printed("^subscribe clock")
+
+    async def test_wrong_password(self: Any) -> None:
+        set_id = f"{self.name}Auth"
+        sdk = SDKS[self.name]
+        process = self.start(set_id, user="u é", password="wrong")
+        complaint = "wrong credentials of user 'u é'" if sdk.credentials else "it has not sent its credentials"
+        for name in ("REMOTE", "metadata"):
+            server().wait_for_lines(rf"\] {set_id}/{name}: .*{complaint}")
+            if sdk.credentials:
+                server().wait_for_lines(rf"\] {set_id}/{name}: .*the connection has ended: wrong credentials")
+        process.kill()
+        self.assertFalse(any(f"{set_id}/" in line and "is ready" in line for line in server().lines))
+        self.assertFalse(any("wrong" in line and "password" in line for line in server().lines))
+        if sdk.credentials:
+            self.start(set_id, user="u é", password="p +|")
+            ready(set_id)
+
+    async def test_tls(self: Any) -> None:
+        if not SDKS[self.name].secure:
+            return
+        set_id = f"{self.name}Tls"
+        self.start(set_id, ca=str(certificates().authority))
+        ready(set_id)
+        await played(set_id, SCENARIOS["merge"])
+        await played(set_id, SCENARIOS["messages"])
+
+
+class Java170Requests(Faults, TestCase):
+    """What a remote may ask for."""
+
+    name = "Java170"
+    test_wrong_password = test_tls = test_kill_and_return = None  # type: ignore[assignment]
+
+    async def test_a_session_is_closed(self) -> None:
+        set_id = "Java170Killed"
+        process = self.start(set_id)
+        s = Script()
+        s.connect(adapter_set=SET)
+        s.send("terminate")
+        s.see("client:error", [-13, "go away | now"])
+        await played(set_id, written(s))
+        process.printed("^terminated")
+        process.printed("^session closed")
+
+    async def test_a_subscription_is_ended(self) -> None:
+        for user, ended in (("u", True), ("keeps", False)):
+            set_id = "Java170Killed"
+            process = self.start(set_id)
+            s = Script()
+            s.connect(adapter_set=SET, user=user)
+            s.subscribe("s", "MERGE", "clock.{run}", "a", snapshot="no", data_adapter="REMOTE")
+            s.until("s", "update", "clock.{run}", "*", ["3"])
+            s.send("unsubscribe")
+            if ended:
+                s.until("s", "unsubscribed")
+            else:
+                s.until("s", "update", "clock.{run}", "*", ["9"])
+            s.leave_out("s")
+            await played(set_id, written(s))
+            process.printed(f"^unsubscribed {str(ended).lower()}")
+            (statistics,) = process.printed(r"^statistics clock\S+ ([0-9]+)$")
+            self.assertGreaterEqual(int(statistics[1]), 3)
+            process.kill()
+            for name in ("REMOTE", "metadata"):
+                server().wait_for_lines(rf"\] {set_id}/{name}: remote \S+ is lost", 1 if ended else 2)
+
+
+def _class(name: str) -> type[TestCase]:
+    return type(f"{name}Faults", (Faults, TestCase), {"name": name, "__module__": __name__, "__doc__": None})
+
+
+for _name in SDKS:
+    globals()[f"{_name}Faults"] = _class(_name)
