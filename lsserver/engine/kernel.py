@@ -118,6 +118,7 @@ class Kernel:
         await DeferredList([creation for creation, _ in creations])
         await DeferredList([session.over for session in self._closing])
         await DeferredList([Deferred.fromCoroutine(hosted.adapter_set.stop()) for hosted in self.adapter_sets.values()])
+        self._wheel.stop()
 
     def _adapter_failed(self, exception: BaseException) -> None:
         _log.critical("an adapter has failed: {error!r}", error=exception)

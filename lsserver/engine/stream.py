@@ -33,6 +33,15 @@ MAX_LINES = 1024
 LATENESS = 1 / 64
 """Seconds. Two ticks of the wheel."""
 
+PART = 4
+"""
+This part of C{max_recovery_length} is written at once. What waits for a slow client in
+the transport, and in the kernel (C{sendbuf}), must still be remembered when its connection breaks.
+"""
+
+MAX_WRITE = 65_536
+"""Bytes written at once where nothing is remembered."""
+
 LOOP_ROOM = 14
 """Bytes kept free in a response of limited length for C{LOOP} and its argument."""
 
@@ -61,6 +70,7 @@ class Stream:
     __slots__ = (
         "_aside",
         "_last_poll",
+        "_most",
         "_owner",
         "_wake_at",
         "bandwidth",
@@ -100,6 +110,7 @@ class Stream:
         self.binding: Binding | None = None
         self.closed = False
         self.dirty = False
+        self._most = settings.max_recovery_length // PART or MAX_WRITE
         self.lateness = LATENESS + settings.max_delay_millis / 1000
         self.pending: list[bytes | Slot] = []
         self.log = RecoveryLog(0)
@@ -253,6 +264,9 @@ class Stream:
     def _send(self, binding: Binding, lines: list[bytes], now: float) -> None:
         """Data notifications, all in one write."""
         data = lines[0] if len(lines) == 1 else b"".join(lines)
+        if len(data) > self._most and not binding.polling:
+            lines = self._first_part(lines)
+            data = b"".join(lines)
         room = binding.room
         if room is not None:
             if len(data) + LOOP_ROOM > room:
@@ -263,6 +277,20 @@ class Stream:
         binding.empty = False
         binding.last_write = now
         binding.connection.write(data)
+
+    def _first_part(self, lines: list[bytes]) -> list[bytes]:
+        """What may be written at once, a line at least. The rest is encoded, so it goes first next time."""
+        fitting, size = 1, len(lines[0])
+        while fitting < len(lines) and size + len(lines[fitting]) <= self._most:
+            size += len(lines[fitting])
+            fitting += 1
+        self._put_back(lines[fitting:])
+        self.schedule()
+        return lines[:fitting]
+
+    def _put_back(self, lines: list[bytes]) -> None:
+        self.pending[:0] = lines
+        self.bandwidth.spend(-sum(map(len, lines)))
 
     def _send_last(self, binding: Binding, lines: list[bytes]) -> None:
         """
@@ -277,8 +305,7 @@ class Stream:
                 break
             size += len(line)
             fitting += 1
-        self.pending[:0] = lines[fitting:]
-        self.bandwidth.spend(-sum(map(len, lines[fitting:])))
+        self._put_back(lines[fitting:])
         if fitting:
             self.log.append(lines[:fitting])
             binding.connection.write(b"".join(lines[:fitting]))

@@ -86,6 +86,14 @@ class Wheel:
         """Call C{function} in C{millis} milliseconds."""
         return self.at(self._clock.seconds() + millis / 1000, function, *arguments)
 
+    def stop(self) -> None:
+        """Forget all timers, so that nothing keeps the clock busy."""
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+        self._buckets.clear()
+        self._ticks.clear()
+
     def _arm(self) -> None:
         if self._call is not None:
             self._call.cancel()

@@ -130,7 +130,7 @@ class TransportSettings:
     websocket_max_closing_wait_millis: int = 1_000
     websocket_idle_millis: int = 60_000
     max_outbound_frame_size: int = 16_384
-    sendbuf: int = 32_768
+    sendbuf: int = 16_384
     service_url_prefix: tuple[str, ...] = ()
     cross_domain_policy: CrossDomainPolicy = field(default_factory=CrossDomainPolicy)
     forward_cookies: bool = False

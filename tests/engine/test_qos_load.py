@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from lsserver.engine.load import ADMITTED_PER_LOOK, PATIENCE
 from lsserver.tlcp.versions import Version
-from tests.engine.world import FakeClient, World
+from tests.engine.world import NEWEST, FakeClient, World
 
 BUSY = "CONERR,5,Server overloaded%2C please retry later"
 PATIENT = "LS_ttl_millis=unlimited"
@@ -34,7 +34,7 @@ class LoadCase(SynchronousTestCase):
         self.lag(1.5, 1.5)
         self.assertTrue(self.load.overloaded)
 
-    def create(self, parameters: str = "", version: Version = Version(2, 5), websocket: bool = True) -> FakeClient:
+    def create(self, parameters: str = "", version: Version = NEWEST, websocket: bool = True) -> FakeClient:
         return self.world.client(version, websocket).create(parameters)
 
     def refused(self, client: FakeClient) -> bool:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from lsserver.engine.recovery import RecoveryLog
@@ -335,3 +336,98 @@ class Log(SynchronousTestCase):
         self.say("a")
         self.world.advance(10)
         self.assertEqual(self.log._size, 0)
+
+
+class Parts(SynchronousTestCase):
+    """Large writes are made in parts, so that a part is the most that waits below the session."""
+
+    def setUp(self) -> None:
+        self.world = World(max_recovery_length=4_000, max_buffer_size=100)
+        self.client = self.world.session()
+        self.client.subscribe(1, "RAW", "item", "a", "")
+        self.client.read()
+
+    def say(self, count: int, size: int) -> None:
+        for number in range(count):
+            self.world.data.update("item", {"a": f"{number:0>{size}}"}, False)
+
+    def written(self, client: FakeClient, stall_after: int = 1_000) -> list[int]:
+        """The sizes of the writes to come; the socket is full after so many."""
+        connection: Any = client.connection
+        write, sizes = connection.write, []
+
+        def noting(data: bytes) -> None:
+            sizes.append(len(data))
+            write(data)
+            connection.writable = len(sizes) < stall_after
+
+        connection.write = noting
+        return sizes
+
+    def test_a_quarter_of_the_log_at_a_time(self) -> None:
+        sizes = self.written(self.client)
+        self.say(30, 290)
+        self.assertEqual(self.client.read(), [f"U,1,1,{number:0>290}" for number in range(30)])
+        self.assertEqual((len(sizes), max(sizes)), (10, 3 * 298))
+
+    def test_a_line_is_never_divided(self) -> None:
+        sizes = self.written(self.client)
+        self.say(2, 5_000)
+        self.client.read()
+        self.assertEqual(sizes, [5_008, 5_008])
+
+    def test_stalled_in_between(self) -> None:
+        """What waits is sent, or recovered, in order; what was not written counts as not sent."""
+        session = self.client.session
+        assert session is not None
+        self.written(self.client, stall_after=1)
+        self.say(30, 290)
+        self.world.advance(1)
+        self.assertEqual(session.stream.log.sent, 5)
+        self.client.lose()
+        self.client.bind("LS_recovery_from=3")
+        self.assertEqual(self.client.read()[-29:], [f"U,1,1,{number:0>290}" for number in range(1, 30)])
+
+    def test_polls_are_answered_whole(self) -> None:
+        self.client.bind("LS_polling=true&LS_idle_millis=0")
+        self.say(30, 290)
+        self.client.bind("LS_polling=true&LS_idle_millis=0")
+        self.assertEqual(self.client.lines()[-31:-1], [f"U,1,1,{number:0>290}" for number in range(30)])
+
+    def test_bandwidth_is_spent_once(self) -> None:
+        client = self.world.session("LS_requested_max_bandwidth=800")
+        client.subscribe(1, "RAW", "item", "a", "")
+        client.read()
+        assert client.session is not None
+        self.world.advance(1)
+        before = client.session.bandwidth._rest
+        self.say(30, 290)
+        self.world.turn()
+        self.world.turn()
+        spent = before - client.session.bandwidth._rest
+        self.assertLessEqual(spent, 2 * 1_010)
+
+    def test_no_recovery(self) -> None:
+        world = World(max_recovery_length=0)
+        client = world.session()
+        client.subscribe(1, "RAW", "item", "a", "")
+        client.read()
+        for number in range(100):
+            world.data.update("item", {"a": f"{number:0>1000}"}, False)
+        sizes = self.written(client)
+        client.read()
+        self.assertEqual([size // 1_008 for size in sizes], [65, 35])
+
+
+class Ended(SynchronousTestCase):
+    """Nothing goes on once the server has stopped."""
+
+    def test_nothing_waits(self) -> None:
+        for settings in ({}, {"session_recovery_millis": 0}):
+            world = World(**settings)  # type: ignore[arg-type]
+            world.session().subscribe(1, "RAW", "item", "a", "")
+            world.turn()
+            self.successResultOf(Deferred.fromCoroutine(world.kernel.stop()))
+            world.turn()
+            self.assertEqual(world.clock.getDelayedCalls(), [])
+            self.successResultOf(Deferred.fromCoroutine(world.kernel.stop()))

@@ -114,8 +114,8 @@ class LoopbackTestCase(TestCase):
         reader = await connectProtocol(endpoint, Reader())
 
         async def gone() -> None:
-            reader.transport.abortConnection()
             if not reader.lost.called:
+                reader.transport.abortConnection()
                 await reader.lost
 
         self.addCleanup(lambda: Deferred.fromCoroutine(gone()))
