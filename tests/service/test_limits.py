@@ -115,7 +115,7 @@ class LimitTests(TestCase):
     def lengths(self, port: int) -> None:
         with Client(port) as client:
             client.ask("control", "x" * 2_001)
-            self.assertIn("413 Request Entity Too Large", client.until("too long"))
+            self.assertIn(" 413 ", client.until("too long"))
         with Client(port) as client:
             client.socket.sendall(b"GET /" + b"x" * 2_100)
             self.assertIn("414 ", client.until(""))

@@ -24,7 +24,7 @@ class Lengths(SynchronousTestCase):
         """413, and the connection goes on."""
         wire = self.world.connect()
         response = Response(wire.send(post("control", b"x" * 1001)))
-        self.assertEqual((response.code, response.reason), (413, "Request Entity Too Large"))
+        self.assertEqual(response.code, 413)
         self.assertEqual(Response(wire.send(HEARTBEAT)).body, b"REQOK\r\n")
         self.assertEqual(self.world.kernel.controls, [])
 
