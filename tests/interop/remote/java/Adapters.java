@@ -105,6 +105,7 @@ public class Adapters {
 
     static class Metadata extends MetadataProviderAdapter {
         final Map<String, TableInfo> tables = new ConcurrentHashMap<>();
+        final Map<String, String> users = new ConcurrentHashMap<>();
         MetadataControlListener listener;
 
         @Override
@@ -162,12 +163,12 @@ public class Adapters {
         }
 
         @Override
-        public boolean enableTableUnsubscription(String user, TableInfo[] tables) {
-            return !"keeps".equals(user);
+        public boolean enableTableUnsubscription(String session, TableInfo[] tables) {
+            return !"keeps".equals(users.get(session));
         }
 
         @Override
-        public boolean wantsFinalTableStatistics(String user, TableInfo[] tables) {
+        public boolean wantsFinalTableStatistics(String session, TableInfo[] tables) {
             return true;
         }
 
@@ -179,6 +180,7 @@ public class Adapters {
                 throw new CreditsException(-9, "refused", "table refused");
             }
             this.tables.put(session, table);
+            users.put(session, String.valueOf(user));
         }
 
         @Override
