@@ -169,7 +169,8 @@ class WebSocket(FuzzCase):
         read = max(map(len, pieces(b"".join(sent), where)), default=0)
         self.assertLessEqual(sum(map(len, socket._parts)), LIMIT + read)
         if client.wire.lost is None:
-            world.kernel.decide()
+            if not world.kernel.cancelled:
+                world.kernel.decide()
             world.clock.advance(30)
         self.over(world, client.wire)
         self.assertEqual(world.clock.getDelayedCalls(), [])
