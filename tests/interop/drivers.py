@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,14 +24,20 @@ Outside = Callable[[str, str], None]
 
 @dataclass(frozen=True)
 class Driver:
-    """How to play scenarios with one SDK."""
+    """
+    How to play scenarios with one SDK.
+
+    @ivar stumbles: a pattern of the texts of errors 61 (which clients make up
+        themselves) that are the SDK's own faults. Such a run is played once more.
+    """
 
     sdk: Sdk
     arguments: Callable[[], list[str]]
     folder: Callable[[], Path]
     environment: Callable[[], dict[str, str]] = dict
+    stumbles: str = "(?!)"
 
-    def play(
+    async def play(
         self,
         reactor: Any,
         runs: Sequence[dict[str, Any]],
@@ -38,7 +45,7 @@ class Driver:
         width: int,
         seconds: float,
         **environment: str,
-    ) -> Deferred[dict[str, Seen]]:
+    ) -> dict[str, Seen]:
         """
         What was seen in each run.
 
@@ -46,6 +53,31 @@ class Driver:
         @param seconds: after which the driver is ended; what was seen so far counts.
         @raise unittest.SkipTest: something that this SDK needs is not installed.
         """
+        seen = await self._play(reactor, runs, outside, width, seconds, environment)
+        again = [_renamed(run) for run in runs if self._stumbled(seen[run["id"]])]
+        if again:
+            second = await self._play(
+                reactor, again, lambda run, what: outside(run.removesuffix(AGAIN), what), width, seconds, environment
+            )
+            for run, one in second.items():
+                one.events = json.loads(json.dumps(one.events).replace(run, run.removesuffix(AGAIN)))
+                seen[run.removesuffix(AGAIN)] = one
+        return seen
+
+    def _stumbled(self, seen: Seen) -> bool:
+        return any(
+            event[1:3] == ["error", 61] and re.search(self.stumbles, str(event[3])) is not None for event in seen.events
+        )
+
+    def _play(
+        self,
+        reactor: Any,
+        runs: Sequence[dict[str, Any]],
+        outside: Outside,
+        width: int,
+        seconds: float,
+        environment: dict[str, str],
+    ) -> Deferred[dict[str, Seen]]:
         arguments = self.arguments()
         player = _Player({run["id"]: Seen(self.sdk, run["transport"]) for run in runs}, outside)
         limit = reactor.callLater(seconds, player.kill)
@@ -61,6 +93,15 @@ class Driver:
             return seen
 
         return player.finished.addCallback(finished)
+
+
+AGAIN = "again"
+
+
+def _renamed(run: dict[str, Any]) -> dict[str, Any]:
+    """The same run with items and users of its own."""
+    renamed: dict[str, Any] = json.loads(json.dumps(run).replace(run["id"], run["id"] + AGAIN))
+    return renamed
 
 
 class _Player(ProcessProtocol):
@@ -122,6 +163,9 @@ _TEMPORARY: Callable[[], Path] = lambda: tools.HERE  # noqa: E731
 _PYTHON_1, _PYTHON_1_PATH = _python(tools.python_sdk_1)
 _PYTHON_2, _PYTHON_2_PATH = _python(tools.python_sdk_2)
 
+# These SDKs close connections in one thread while another works with them.
+_PYTHON_STUMBLES = "'NoneType' object has no attribute|cannot switch state from SSLProtocolState"
+
 DRIVERS = {
     driver.sdk.name: driver
     for driver in (
@@ -130,7 +174,7 @@ DRIVERS = {
             Sdk("Node8", (2, 1), unified=False), _node("node.js", lambda: "lightstreamer-client-node-8"), _NODE_SDKS
         ),
         Driver(Sdk("Web9", (2, 5), browser=True), _node("web.js", lambda: str(tools.need(tools.chromium))), _NODE_SDKS),
-        Driver(Sdk("Python2", (2, 5)), _PYTHON_2, _TEMPORARY, _PYTHON_2_PATH),
-        Driver(Sdk("Python1", (2, 4)), _PYTHON_1, _TEMPORARY, _PYTHON_1_PATH),
+        Driver(Sdk("Python2", (2, 5)), _PYTHON_2, _TEMPORARY, _PYTHON_2_PATH, _PYTHON_STUMBLES),
+        Driver(Sdk("Python1", (2, 4)), _PYTHON_1, _TEMPORARY, _PYTHON_1_PATH, _PYTHON_STUMBLES),
     )
 }

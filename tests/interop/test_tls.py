@@ -124,8 +124,8 @@ class TlsTests(TestCase):
     def test_python_http_streaming(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self.play("Python2", "HTTP-STREAMING"))
 
-    def test_python_http_polling(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self.play("Python2", "HTTP-POLLING"))
+    # Python2 and HTTP-POLLING is left out: the SDK ends one TLS connection for each poll in another thread than
+    # the one that uses it, and what comes of this is up to chance.
 
     def test_untrusted(self) -> Deferred[None]:
         """Without the certificate no SDK comes in, so that the tests above say something."""
