@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from heapq import heappop, heappush
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -23,6 +23,13 @@ TICK = 1 / 128
 
 FOREVER = 10.0**9
 """Seconds. What is due later than that is as good as never, but can be counted."""
+
+
+class Alarm(Protocol):
+    """What the wheel can hold. Slots, of which there may be very many, are their own alarms."""
+
+    def fire(self) -> None:
+        """The time has come. There may have been another alarm meanwhile, so it is to be looked at whether it matters."""
 
 
 class Timer:
@@ -58,7 +65,7 @@ class Wheel:
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
-        self._buckets: dict[int, list[Timer]] = {}
+        self._buckets: dict[int, list[Alarm]] = {}
         self._ticks: list[int] = []
         self._call: IDelayedCall | None = None
         self._next = 0
@@ -71,16 +78,20 @@ class Wheel:
     def at(self, when: float, function: Callable[..., object], *arguments: Any) -> Timer:
         """Call C{function} at C{when} (seconds on the clock), or in the next tick if that has passed."""
         timer = Timer(when, function, arguments)
+        self.put(when, timer)
+        return timer
+
+    def put(self, when: float, alarm: Alarm) -> None:
+        """Fire C{alarm} then. It cannot be taken back."""
         tick = max(math.ceil(min(when, self._clock.seconds() + FOREVER) / TICK), self._past + 1)
         bucket = self._buckets.get(tick)
         if bucket is not None:
-            bucket.append(timer)
-            return timer
-        self._buckets[tick] = [timer]
+            bucket.append(alarm)
+            return
+        self._buckets[tick] = [alarm]
         heappush(self._ticks, tick)
         if self._call is None or tick < self._next:
             self._arm()
-        return timer
 
     def after(self, millis: float, function: Callable[..., object], *arguments: Any) -> Timer:
         """Call C{function} in C{millis} milliseconds."""

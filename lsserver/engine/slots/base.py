@@ -102,11 +102,11 @@ class Slot(ABC):
         """Ask for a turn at C{due}, unless one is coming before."""
         if not self.pending and (not self.wake_at or due < self.wake_at):
             self.wake_at = due
-            self.stream.wheel.at(due, self._wake, due)
+            self.stream.wheel.put(due, self)
 
-    def _wake(self, due: float) -> None:
-        # An alarm that was overtaken by an earlier one finds another time here.
-        if self.wake_at == due:
+    def fire(self) -> None:
+        """The wheel has come to an alarm. One that was overtaken by an earlier one finds another time here, or none."""
+        if 0.0 < self.wake_at <= self.stream.wheel.now():
             self.wake_at = 0.0
             self.mark()
 

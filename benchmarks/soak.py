@@ -1,0 +1,130 @@
+"""
+Five thousand sessions that come, go, stall and are cut, for half an hour::
+
+    python benchmarks/soak.py
+    python benchmarks/soak.py --minutes 5 --sessions 1000
+
+Each client counts; the end says what must be true: no client saw anything missing, doubled or out of
+order, memory in the second half did not grow, no file stayed open, nothing was logged as
+wrong. The exit status is 1 if one of these is not so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import sys
+import time
+
+from server import Server
+from swarm import Member, Swarm, raise_limit
+
+CONFIGURATION = """
+write_timeout_millis = 10000
+session_recovery_millis = 13000
+"""
+ITEMS = 50
+GROWTH = 0.05
+"""Of memory, that counts as none: allocators do not give everything back."""
+
+
+def adds(number: int) -> list[tuple[str, str, str]]:
+    """What a client subscribes."""
+    item = number % ITEMS
+    found = [("RAW", f"raw.{item}", ""), ("MERGE", f"merge.{item}", "&LS_snapshot=true")]
+    if number % 3 == 0:
+        found.append(("COMMAND", f"command.{item}", "&LS_requested_max_frequency=unfiltered&LS_snapshot=true"))
+    if number % 10 == 0:
+        found.append(("MERGE", f"fast.{item}", "&LS_requested_max_frequency=2"))
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=30, help="duration (default %(default)s)")
+    parser.add_argument("--sessions", type=int, default=5000, help="clients at a time (default %(default)s)")
+    parser.add_argument("--life", type=float, default=120, help="mean life of a client, s (default %(default)s)")
+    parser.add_argument("--trouble", type=float, default=60, help="mean time between troubles, s (default %(default)s)")
+    arguments = parser.parse_args()
+    raise_limit()
+    server = Server(CONFIGURATION)
+    files_before = server.files()
+    swarm = Swarm(server.port)
+    numbers = iter(range(10**9))
+    chosen = random.Random(1)
+
+    def one() -> None:
+        member = swarm.add(*adds(next(numbers)))
+        swarm.later(chosen.expovariate(1 / arguments.life) + 5, leave, member)
+        trouble_later(member)
+
+    def leave(member: Member) -> None:
+        if not stopping:
+            member.leave()
+            one()
+
+    def trouble_later(member: Member) -> None:
+        swarm.later(chosen.expovariate(1 / arguments.trouble) + 1, trouble, member)
+
+    def trouble(member: Member) -> None:
+        if stopping or member.closing:
+            return
+        kind = chosen.random()
+        if kind < 0.6:
+            member.cut()
+            swarm.counts["cut"] += 1
+        elif kind < 0.9:
+            member.stall(chosen.uniform(1, 8))
+            swarm.counts["stalled"] += 1
+        else:
+            member.stall(chosen.uniform(15, 30))
+            swarm.counts["stalled beyond the write timeout"] += 1
+        trouble_later(member)
+
+    stopping = False
+    begin = time.monotonic()
+    for number in range(arguments.sessions):
+        swarm.later(number * 0.004, one)
+    samples: list[tuple[float, float]] = []
+    end = begin + 60 * arguments.minutes
+    print(f"{arguments.sessions} sessions for {arguments.minutes:g} minutes, port {server.port}", flush=True)
+    while time.monotonic() < end:
+        cpu, updates, at = server.cpu(), swarm.updates, time.monotonic()
+        swarm.run(min(10.0, max(0.1, end - at)))
+        passed = time.monotonic() - at
+        samples.append((time.monotonic() - begin, server.rss()))
+        print(
+            f"{samples[-1][0]:6.0f} s: {swarm.up} up, {(swarm.updates - updates) / passed:.0f} updates/s,"
+            f" {server.rss():.1f} MiB, {server.files()} files, {100 * (server.cpu() - cpu) / passed:.0f} % of a core,"
+            f" {swarm.counts['inconsistencies']} inconsistencies",
+            flush=True,
+        )
+    stopping = True
+    for member in list(swarm.members):
+        member.leave()
+    swarm.run(30, lambda: not swarm.members)
+    swarm.run(2)
+    files_after = server.files()
+    status = server.stop()
+    second = samples[len(samples) // 2 :]
+    # The level at the end of the second half against that at its beginning.
+    third = max(1, len(second) // 3)
+    before, after = (statistics.median(rss for _, rss in part) for part in (second[:third], second[-third:]))
+    growth = after / before - 1
+    complaints = server.complaints()
+    print(f"\n{dict(sorted(swarm.counts.items()))}")
+    print(f"{swarm.updates} updates; {len(swarm.members)} sessions did not end when asked")
+    print(f"memory: {before:.1f} MiB -> {after:.1f} MiB in the second half ({100 * growth:+.1f} %)")
+    print(f"open files: {files_before} before, {files_after} after; exit status {status}")
+    print(f"complaints in the log: {len(complaints)}", *complaints[:10], sep="\n  ")
+    print(f"inconsistencies: {swarm.counts['inconsistencies']}", *swarm.problems[:10], sep="\n  ")
+    fine = (
+        growth < GROWTH and files_after <= files_before and not complaints and not swarm.problems and status in (0, -15)
+    )
+    print("fine" if fine else "NOT FINE")
+    return 0 if fine else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
