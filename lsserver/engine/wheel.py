@@ -29,7 +29,7 @@ class Alarm(Protocol):
     """What the wheel can hold. Slots, of which there may be very many, are their own alarms."""
 
     def fire(self) -> None:
-        """The time has come. There may have been another alarm meanwhile, so it is to be looked at whether it matters."""
+        """The time has come; whether it still matters is to be looked at."""
 
 
 class Timer:
