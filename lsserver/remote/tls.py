@@ -116,9 +116,15 @@ class _PortOptions(CertificateOptions):
 
 
 def _limit_protocols(made: Any, settings: TlsSettings) -> None:
-    left = set(_PROTOCOLS)
-    if settings.allow_protocols:
-        left &= set(settings.allow_protocols)
+    """
+    Unless configured it is TLS 1.2: what servers of 1.3 send after the handshake
+    makes some connections of the Python SDK go deaf, since it reads and writes in
+    two threads, and there is no way not to send it.
+    """
+    left = set(settings.allow_protocols or _PROTOCOLS) & set(_PROTOCOLS)
+    chosen = any(name.startswith(_TLS13_SUITE) for name in settings.allow_cipher_suites)
+    if not (chosen or settings.allow_protocols or settings.remove_protocols):
+        left = {"TLSv1.2"}
     for pattern in settings.remove_protocols:
         left = {name for name in left if not _matches(pattern, name)}
     if not left:

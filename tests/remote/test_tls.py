@@ -181,12 +181,13 @@ class PortTests(TlsCase):
     async def test_protocols_and_ciphers(self) -> None:
         for parameters in (
             {"tls.allow_protocol.1": "TLSv1.2"},
+            {"tls.allow_protocol.1": "TLSv1.2", "tls.allow_protocol.2": "TLSv1.3"},
             {"tls.remove_protocols.1": "TLSv1\\.2"},
             {"tls.allow_cipher_suite.1": "ECDHE-ECDSA-AES128-GCM-SHA256"},
             {"tls.allow_cipher_suite.1": "TLS_AES_128_GCM_SHA256"},
             {"tls.remove_cipher_suites.1": "CBC|SHA$", "tls.enforce_server_cipher_suite_preference": "Y"},
             {"tls.remove_cipher_suites.1": "^TLS_"},
-            {"tls.remove_cipher_suites.1": "^(?!TLS_)"},
+            {"tls.remove_cipher_suites.1": "^(?!TLS_)", "tls.remove_protocols.1": "2"},
         ):
             proxy = self.proxy(**self.stores()["k.p12"], **parameters)
             await self.started
