@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from lsserver.engine.slots.base import Slot
 from lsserver.engine.view import Value, View
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from lsserver.engine.dialect import IValueCodec
     from lsserver.engine.item import Item
 
-V = TypeVar("V", bound="View[Slot]")
-S = TypeVar("S", bound="Slot")
+V = TypeVar("V", bound="View[Any]")
 
 Event = Mapping[str, Value]
 

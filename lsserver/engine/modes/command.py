@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
 
-from lsserver.engine.modes.base import Channel, Event
-from lsserver.engine.slots.command import ADD, DELETE, UPDATE, CommandSlot
-from lsserver.engine.slots.queue import QueueSlot
+from lsserver.engine.modes.base import Event
+from lsserver.engine.modes.buffered import BufferedView, HeldChannel
+from lsserver.engine.slots.buffered import BufferedSlot
+from lsserver.engine.slots.command import ADD, DELETE, UPDATE
 from lsserver.engine.update import Update
-from lsserver.engine.view import Value, View
+from lsserver.engine.view import Value
 
 if TYPE_CHECKING:
     from lsserver.engine.dialect import IValueCodec
     from lsserver.engine.item import Item
-    from lsserver.engine.slots.base import Slot
 
 _log = Logger(namespace="LightstreamerLogger.preprocessor")
 
@@ -33,7 +33,7 @@ def text(value: Value) -> str | None:
     return value.decode("iso-8859-1") if isinstance(value, bytes) else value
 
 
-class CommandView(View["Slot"]):
+class CommandView(BufferedView):
     """
     @ivar rows: the ADD of each key, for newcomers; made when somebody needs it.
     """
@@ -61,7 +61,7 @@ class CommandView(View["Slot"]):
         return update.variant(command, self._tokens[command], self.command_position)
 
 
-class CommandChannel(Channel[CommandView]):
+class CommandChannel(HeldChannel[CommandView]):
     """
     @ivar table: the fields of each active key.
     """
@@ -77,28 +77,20 @@ class CommandChannel(Channel[CommandView]):
     def make_view(self, fields: tuple[str, ...], codec: IValueCodec) -> CommandView:
         return CommandView(self.item, fields, codec)
 
-    def attach(self, slot: Slot, fields: tuple[str, ...], codec: IValueCodec) -> None:
-        view = self.view(fields, codec)
-        slot.view = view
-        view.attach(slot)
-        if not slot.wants_snapshot:
-            slot.ready = True
-        elif not self.item.in_snapshot:
-            self._start(view, slot)
-
-    def _start(self, view: CommandView, slot: Slot) -> None:
-        snapshot: list[Update | bytes] = []
+    def snapshot(self, view: CommandView, slot: BufferedSlot) -> list[Update]:
+        """One ADD for each active key."""
+        updates = []
         for key, values in self.table.items():
             if slot.hooks is None:
                 update = view.rows.get(key)
                 if update is None:
                     update = view.rows[key] = view.make(values, key, ADD)
-                snapshot.append(update)
+                updates.append(update)
             else:
                 seen = slot.hooks.apply({**values, KEY: key, COMMAND: ADD}, True)
                 if seen is not None:
-                    snapshot.append(view.make(seen, key, ADD))
-        slot.start([*snapshot, slot.end_of_snapshot()])
+                    updates.append(view.make(seen, key, ADD))
+        return updates
 
     def publish(self, event: Event, is_snapshot: bool) -> None:
         key = text(event.get(KEY))
@@ -144,26 +136,11 @@ class CommandChannel(Channel[CommandView]):
     def _publish(self, view: CommandView, values: Event, event: Event, key: str, command: str) -> None:
         now = self.item.now()
         if view.slots:
-            update = view.make(values, key, command)
-            for slot in view.slots:
-                assert isinstance(slot, CommandSlot | QueueSlot)
-                slot.push(update, now)
-        for slot in view.private:
-            assert isinstance(slot, CommandSlot | QueueSlot) and slot.hooks is not None
-            # Hooks may see what an adapter says of a row that it deletes; clients get nulls.
-            state = event if command == DELETE else values
-            seen = slot.hooks.apply({**state, KEY: key, COMMAND: command}, False)
-            if seen is None:
-                slot.filtered += 1
-            else:
-                slot.push(view.make({} if command == DELETE else seen, key, command), now)
-
-    def end_of_snapshot(self) -> None:
-        """Those who waited for the snapshot get it."""
-        for view in self.views.values():
-            for slot in view.all_slots():
-                if not slot.ready:
-                    self._start(view, slot)
+            view.push(view.make(values, key, command), now)
+        # Hooks may see what an adapter says of a row that it deletes; clients get nulls.
+        deleted = command == DELETE
+        state = {**(event if deleted else values), KEY: key, COMMAND: command}
+        view.push_private(state, lambda seen: view.make({} if deleted else seen, key, command), now)
 
     def clear(self) -> None:
         """All keys are gone; clients get one C{CS} rather than a DELETE for each."""
@@ -172,7 +149,6 @@ class CommandChannel(Channel[CommandView]):
         for view in self.views.values():
             view.rows.clear()
             for slot in view.all_slots():
-                assert isinstance(slot, CommandSlot | QueueSlot)
                 if slot.hooks is not None:
                     slot.hooks.apply({KEY: None, COMMAND: DELETE_ALL}, False)
                 slot.clear()

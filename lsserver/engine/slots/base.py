@@ -9,7 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lsserver.engine.dialect import Vector
@@ -90,7 +90,7 @@ class Slot(ABC):
         self.lost_total = 0
         self.realtime = 0
         self.filtered = 0
-        self.view: View[Slot]
+        self.view: View[Any]
 
     def mark(self) -> None:
         """Ask for a turn, unless one is coming."""

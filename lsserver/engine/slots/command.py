@@ -8,7 +8,8 @@ import math
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from lsserver.engine.slots.base import MAX_LINES, Slot
+from lsserver.engine.slots.base import MAX_LINES
+from lsserver.engine.slots.buffered import BufferedSlot
 
 if TYPE_CHECKING:
     from lsserver.engine.modes.command import CommandView
@@ -19,7 +20,7 @@ UPDATE = "UPDATE"
 DELETE = "DELETE"
 
 
-class CommandSlot(Slot):
+class CommandSlot(BufferedSlot):
     """
     @ivar rows: what is pending for each key, in the order in which the keys came up.
     @ivar capacity: pending rows at most.

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from lsserver.engine.slots.base import MAX_LINES, Slot
+from lsserver.engine.slots.base import MAX_LINES
+from lsserver.engine.slots.buffered import BufferedSlot
 
 if TYPE_CHECKING:
     from lsserver.engine.update import Update
 
 
-class QueueSlot(Slot):
+class QueueSlot(BufferedSlot):
     """
     @ivar capacity: events that may wait; the oldest makes room for the newest.
     @ivar lossless: the client is told of every event that had to go (C{OV}).
