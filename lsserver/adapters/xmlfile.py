@@ -26,6 +26,8 @@ _METADATA_ELEMENTS = frozenset(
 _DATA_ELEMENTS = frozenset({"data_adapter_pool"})
 _PROVIDER_ELEMENTS = frozenset({"adapter_class", "install_dir", "classloader", "blocking"})
 _POOL_ELEMENTS = frozenset({"max_size", "max_free", "max_pending_requests", "max_queue"})
+_REMOTE_POOL_ELEMENTS = {"max_pending_remote_requests": "max_pending_requests"}
+"""What the official file calls it where adapters are remote ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +157,7 @@ class _Reader:
     def _pool(self, element: Element | None) -> PoolSettings | None:
         if element is None:
             return None
-        inside = self._children(element, _POOL_ELEMENTS, ())
+        inside = self._children(element, _POOL_ELEMENTS | _REMOTE_POOL_ELEMENTS.keys(), ())
         values: dict[str, int] = {}
         for name, child in inside.items():
             text = self._text(child)
@@ -163,7 +165,7 @@ class _Reader:
                 continue
             if not re.fullmatch("-?[0-9]+", text):
                 raise LoadError(f"{element.tag}: {name} must be a whole number, not {text!r}")
-            values[name] = int(text)
+            values[_REMOTE_POOL_ELEMENTS.get(name, name)] = int(text)
         for name in ("max_size", "max_free"):
             if values.get(name, 0) < 0:
                 raise LoadError(f"{element.tag}: {name} must not be negative")

@@ -65,6 +65,11 @@ class ReadTests(SynchronousTestCase):
         )
         self.assertIsNone(conf.messages_pool)
 
+    def test_the_pools_of_remote_adapters(self) -> None:
+        pool = "<messages_pool><max_pending_remote_requests>5</max_pending_remote_requests></messages_pool>"
+        conf = self.read(f'<adapters_conf id="A">{pool}{DATA}</adapters_conf>')
+        self.assertEqual(conf.messages_pool, PoolSettings(max_pending_requests=5))
+
     def test_what_is_wrong_is_named(self) -> None:
         for text, complaint in (
             ("<adapters_conf", "unclosed token: line 1, column 0"),
