@@ -216,6 +216,20 @@ class PoolTests(SetCase):
         self.assertEqual((len(answers), one.overloaded), (2, False))
         self.assertNoResult(second)
 
+    def test_waiting_calls(self) -> None:
+        """What the server counts: pools with a C{max_queue} count by that, not by their calls."""
+
+        class Slow(MetadataProvider):
+            def notify_user_message(self, user: Any, session_id: Any, message: str) -> Deferred[str]:
+                return Deferred()
+
+        for max_queue, counted in ((None, 2), (-1, 0), (5, 0), (1, math.inf)):
+            pool = PoolSettings(max_pending_requests=1, max_queue=max_queue)
+            one = self.make(Slow(), options=SetOptions(messages_pool=pool))
+            for text in "abc":
+                started(one.metadata.notify_user_message("u", "S", text))
+            self.assertEqual(one.waiting_calls, counted, max_queue)
+
     def test_a_login_that_waits_or_runs_can_be_cancelled(self) -> None:
         cancelled: list[Any] = []
 
