@@ -45,10 +45,6 @@ class Cache(Generic[K, V]):
             del self._entries[next(iter(self._entries))]
         self._entries[key] = (self._clock.seconds(), value)
 
-    def discard(self, key: K) -> None:
-        """It holds no longer."""
-        self._entries.pop(key, None)
-
     def clear(self) -> None:
         """Nothing holds any longer."""
         self._entries.clear()

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from lsserver.adapters.errors import MetadataError
 from lsserver.remote.codec import CodecError
@@ -33,12 +34,13 @@ class Closing:
 
     @ivar arguments: makes them for a remote of some version.
     @ivar processed: the remote has answered, or has not in time.
+    @ivar answered: it has answered.
     """
 
     method: str
     arguments: Callable[[Dialect], list[str]]
     processed: bool = False
-    answered: bool = field(default=False)
+    answered: bool = False
 
 
 class Closings:
@@ -110,5 +112,7 @@ class Closings:
         for closing in waiting:
             Deferred.fromCoroutine(self._send(remote, closing)).addErrback(self._log_failed, closing)
 
-    def _log_failed(self, failure: object, closing: Closing) -> None:
-        _log.warn("{label}: {method}: {error}", label=self._label, method=closing.method, error=failure)
+    def _log_failed(self, failure: Failure, closing: Closing) -> None:
+        _log.warn(
+            "{label}: {method}: {error}", label=self._label, method=closing.method, error=failure.getErrorMessage()
+        )

@@ -183,12 +183,6 @@ class RemoteConnection(TwistedProtocol):
         self._transport.unregisterProducer()
         self._transport.loseConnection()
 
-    def abort(self, reason: str) -> None:
-        """Close the connection at once."""
-        self.closing = True
-        self._reason = self._reason or reason
-        self._transport.abortConnection()
-
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """What was read before the end counts."""
         for timer in self._timers.values():

@@ -47,9 +47,6 @@ class PendingRequests:
         self._requests: dict[str, _Request] = {}
         self._unanswered = 0
 
-    def __len__(self) -> int:
-        return len(self._requests)
-
     def new_id(self) -> str:
         """An id that was never used."""
         self._last += 1

@@ -186,5 +186,5 @@ class EngineTests(SynchronousTestCase):
         client.send("LS_reqId=2&LS_op=destroy")
         self.turn()
         tokens: Any = self.metadata.answer("V")
-        self.assertEqual((tokens[1], tokens[-8:-6], len(tokens)), ("NTC", ["I", "1"], 30))
+        self.assertEqual((tokens[1], tokens[-8:-6], len(tokens)), ("NTC", ["I", "1"], 32))
         self.assertEqual(self.metadata.answer("V")[1], "NSC")

@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from lsserver.adapters.errors import DataProviderError
+from lsserver.remote import jks as jks_format
 from lsserver.remote.data import RemoteDataProvider
 from tests.remote.doubles import RAC, Context, Listener
 from tests.service.certificates import Certificates, make
@@ -219,6 +220,42 @@ class PortTests(TlsCase):
             error = self.assertRaises(DataProviderError, self.proxy, **parameters)
             self.assertIn(complaint, str(error))
             self.assertNotIn("\n", str(error))
+
+
+class JksTests(TlsCase):
+    """What only a damaged file has."""
+
+    def closed(self, data: bytes) -> bytes:
+        """A store with a digest that is right."""
+        secret = PASSWORD.encode("utf-16-be")
+        return data + hashlib.sha1(secret + b"Mighty Aphrodite" + data).digest()
+
+    def test_damaged_files(self) -> None:
+        key = self.key().private_bytes(
+            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        good = jks([(key, [b"x"])])[:-20]
+        head = struct.pack(">II", 0xFEEDFEED, 2)
+        for data, complaint in (
+            (struct.pack(">III", 0xFEEDFEED, 3, 0), "unknown version 3"),
+            (head + struct.pack(">II", 1, 9) + b"\0\0" + bytes(8), "unknown kind of entry 9"),
+            (good[:60], "the file is damaged"),
+            (good[:30], "the file is damaged"),
+            (good[:-60] + bytes(60), "password than the store|damaged"),
+            (good.replace(b"\x30\x82", b"\x31\x82"), "the key is damaged"),
+        ):
+            error = self.assertRaises(jks_format.JksError, jks_format.read, self.closed(data), PASSWORD)
+            self.assertRegex(str(error), complaint)
+
+    def test_only_the_first_key_counts(self) -> None:
+        key = self.key().private_bytes(
+            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        found = jks_format.read(jks([(key, [b"one"]), (key, [b"two"]), (None, [b"three"])]), PASSWORD)
+        assert found.key is not None
+        self.assertEqual((found.key.chain, found.trusted), ((b"one",), [b"three"]))
+        version_1 = struct.pack(">IIII", 0xFEEDFEED, 1, 1, 2) + b"\0\1a" + bytes(8) + struct.pack(">I", 1) + b"x"
+        self.assertEqual(jks_format.read(self.closed(version_1), PASSWORD).trusted, [b"x"])
 
 
 class InvertedTests(TlsCase):
