@@ -1,5 +1,6 @@
 """Adapters that block are called in threads of their own (adapters-api.md 22, 23.4)."""
 
+import math
 from threading import Event, get_ident
 from typing import Any
 
