@@ -87,7 +87,7 @@ def scan(
     The adapter sets in the folders of a folder, by name of the folder. One that
     has an C{adapters.xml} itself is a set too.
 
-    @param shared: as for L{load_folder}.
+    @param shared: as for L{load_folder}; also C{built_in}.
     @raise LoadError: says everything that is wrong.
     """
     try:
@@ -100,7 +100,9 @@ def scan(
         if not (folder / CONFIGURATION).is_file():
             continue
         try:
-            one = load_folder(folder, variables=variables, shared=shared, calls=calls, reactor=reactor)
+            one = load_folder(
+                folder, variables=variables, shared=shared, built_in=built_in, calls=calls, reactor=reactor
+            )
         except LoadError as error:
             wrong.append(str(error))
             continue

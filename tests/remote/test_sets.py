@@ -18,10 +18,12 @@ PROXY = "<adapter_class>{}PROXY_FOR_REMOTE_ADAPTER</adapter_class><param name='r
 
 class FileTests(SynchronousTestCase):
     def load(self, content: str) -> AdapterSet:
-        folder = Path(self.mktemp())
-        folder.mkdir()
+        folder = Path(self.mktemp()) / "one"
+        folder.mkdir(parents=True)
         (folder / "adapters.xml").write_text(f"<adapters_conf id='DEMO'>{content}</adapters_conf>")
-        return loader.load_folder(folder, built_in=sets.BUILT_IN, reactor=MemoryReactorClock())
+        (one,) = loader.scan(folder.parent, built_in=sets.BUILT_IN, reactor=MemoryReactorClock())
+        self.assertEqual(loader.load_folder(folder, built_in=sets.BUILT_IN, reactor=MemoryReactorClock()).id, one.id)
+        return one
 
     def test_both_kinds(self) -> None:
         one = self.load(
