@@ -248,9 +248,9 @@ def unsubscribed_and_subscribed_again(s: Script) -> None:
 @scenario()
 def subscribed_before_connecting(s: Script) -> None:
     """And many of them: they go out in one batch."""
-    s.connect("helper")
+    s.connect("other")
     for n in range(30):
-        s.data("prepare", client="helper", wait=n == 29, item=f"merge.{n}." + "{run}", snapshot=[{"a": str(n)}])
+        s.data("prepare", client="other", wait=n == 29, item=f"merge.{n}." + "{run}", snapshot=[{"a": str(n)}])
     s.connect(wait=False)
     for n in range(30):
         s.subscribe(f"s{n}", "MERGE", f"merge.{n}." + "{run}", "a", snapshot="yes")
