@@ -103,9 +103,9 @@ class RemoteDataProvider(Proxy):
 
     def subscribe(self, item_name: str) -> Deferred[None]:
         """
-        Ask the remote, or remember the item for the next one.
+        Ask the remote, or remember the item for the next one. When the remote
+        refuses, the item is subscribed but silent.
 
-        @raise SubscribeError: the remote has refused.
         @raise FailureError: it cannot go on, and this proxy is a plain one.
         """
         if item_name == self.settings.status_item:
@@ -167,13 +167,10 @@ class RemoteDataProvider(Proxy):
             if not self.robust:
                 raise
         except (DataError, CodecError) as error:
+            # The item stays silent. Remotes count this as a subscription all the same
+            # and want to hear the end of it; another remote may know the item.
+            _log.error("{label}: item {item} is refused: {error}", label=remote.label, item=item.name, error=error)
             self._end_snapshot(item)
-            self._ignore_events(item)
-            # Remotes count this as a subscription all the same.
-            Deferred.fromCoroutine(self._unsubscribe(item)).addErrback(self._log_failed, item)
-            if isinstance(error, CodecError):
-                raise RemoteDataError(f"SUB: {error}") from None
-            raise
         finally:
             item.settle()
 

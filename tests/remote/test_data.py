@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lsserver.adapters.errors import FailureError, SubscribeError
+from lsserver.adapters.errors import FailureError
 from lsserver.remote.data import RemoteDataProvider
 from lsserver.remote.replies import RemoteDataError
 from tests.remote.doubles import OLD_RAC, FakeRemote, RemoteCase
@@ -116,22 +116,32 @@ class SubscriptionTests(DataCase):
             self.now(deferred)
 
     def test_an_item_that_is_refused(self) -> None:
-        for answer, kind, text in (
-            ("EU|Unexisting item", SubscribeError, "Unexisting item"),
-            ("E|oops", RemoteDataError, "oops"),
-            ("X", RemoteDataError, "SUB: there is 'X' where V is expected"),
+        for answer, text in (
+            ("EU|Unexisting item", "Unexisting item"),
+            ("E|oops", "oops"),
+            ("X", "there is 'X' where V is expected"),
         ):
             self.setUp()
             proxy = self.data()
             remote = self.ready()
             deferred = proxy.subscribe("a")
-            sub_id = remote.answer(answer)[0]
-            self.assertEqual(str(self.error(deferred, kind)), text)
+            remote.answer(answer)
+            self.now(deferred)
+            self.assertEqual(self.logs("error"), [f"DEMO/QUOTES: remote 127.0.0.1:50000: item a is refused: {text}"])
             self.assertEqual(self.listener.taken(), [("eos", "a")])
             # Remotes want to hear it all the same.
+            deferred = proxy.unsubscribe("a")
             self.assertEqual(remote.answer("V")[1:], ["USB", "S", "a"])
-            remote.send(f"0|UD3|S|a|S|{sub_id}|B|0|S|x|S|1")
-            self.assertEqual(self.listener.taken(), [])
+            self.now(deferred)
+
+    def test_another_remote_may_know_an_item_that_was_refused(self) -> None:
+        proxy = self.data()
+        remote = self.ready()
+        deferred = proxy.subscribe("a")
+        remote.answer("EU|Unexisting item")
+        self.now(deferred)
+        remote.leave()
+        self.assertEqual(self.ready().last()[1:], ["SUB", "S", "a"])
 
     def test_an_end_of_snapshot_before_the_refusal(self) -> None:
         proxy = self.data()
@@ -139,7 +149,7 @@ class SubscriptionTests(DataCase):
         deferred = proxy.subscribe("a")
         sub_id = remote.last()[0]
         remote.send(f"0|EOS|S|a|S|{sub_id}", f"{sub_id}|SUB|EU|Unexisting item")
-        self.error(deferred, SubscribeError)
+        self.now(deferred)
         self.assertEqual(self.listener.taken(), [("eos", "a"), ("eos", "a")])
 
     def test_a_subscription_without_an_answer(self) -> None:
@@ -297,13 +307,13 @@ class RecoveryTests(DataCase):
         self.assertEqual(remote.last()[1:], ["SUB", "S", "b"])
 
     def test_an_item_refused_by_the_new_remote(self) -> None:
-        proxy, sub_id = self.lost()
+        proxy, _ = self.lost()
         remote = self.ready()
         remote.answer("EU|no more")
-        self.assertEqual(remote.last()[1:], ["USB", "S", "a"])
-        self.assertIn("item a: no more", self.logs("error")[-1])
-        self.now(proxy.unsubscribe("a"))
-        self.assertEqual(remote.lines, [])
+        self.assertIn("item a is refused: no more", self.logs("error")[-1])
+        unsubscribing = proxy.unsubscribe("a")
+        self.assertEqual(remote.answer("V")[1:], ["USB", "S", "a"])
+        self.now(unsubscribing)
 
     def test_unsubscribed_while_it_is_subscribed_anew(self) -> None:
         proxy, _ = self.lost()

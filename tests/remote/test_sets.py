@@ -5,10 +5,13 @@ from pathlib import Path
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
+from lsserver import adapter_sets
 from lsserver.adapters import loader
 from lsserver.adapters.adapter_set import AdapterSet
 from lsserver.adapters.errors import LoadError
 from lsserver.adapters.literal import LiteralBasedProvider
+from lsserver.config import Configuration, General
+from lsserver.reading import ConfigError
 from lsserver.remote import sets
 from lsserver.remote.data import RemoteDataProvider
 from lsserver.remote.metadata import RemoteMetadataProvider
@@ -47,6 +50,19 @@ class FileTests(SynchronousTestCase):
             (first.format("N") + data, False),
         ):
             self.assertEqual(self.load(content).options.metadata_adapter_initialised_first, wanted)
+
+
+class ConfigurationTests(SynchronousTestCase):
+    def test_the_option(self) -> None:
+        general = General(remote=("DEMO,data=6661", "OTHER,data=6662,metadata=6663"), demo=False)
+        found = adapter_sets.load(Configuration(general=general), MemoryReactorClock())
+        self.assertEqual([one.id for one in found], ["DEMO", "OTHER"])
+        wrong = Configuration(general=General(remote=("DEMO,data=x",), demo=False))
+        error = self.assertRaises(ConfigError, adapter_sets.load, wrong, MemoryReactorClock())
+        self.assertEqual(
+            error.problems,
+            ["remote 'DEMO,data=x': DEFAULT: request_reply_port must be a whole number, not 'x'"],
+        )
 
 
 class LineTests(SynchronousTestCase):

@@ -149,10 +149,10 @@ R> f100010c3e4d0462|USB|V
 
     def test_python_1_3_1_errors(self) -> None:
         for request, answer, outcome in (
-            ("SUB|S|snaperr", "SUB|EU|snap%3F", "SubscribeError snap?"),
-            ("SUB|S|err_sub", "SUB|EU|Unexisting+item", "SubscribeError Unexisting item"),
-            ("SUB|S|err_fail", "SUB|EF|feed+broken", "None"),
-            ("SUB|S|err_gen", "SUB|E|oops", "RemoteDataError oops"),
+            ("SUB|S|snaperr", "SUB|EU|snap%3F", "item snaperr is refused: snap?"),
+            ("SUB|S|err_sub", "SUB|EU|Unexisting+item", "item err_sub is refused: Unexisting item"),
+            ("SUB|S|err_fail", "SUB|EF|feed+broken", "the adapter has failed: feed broken"),
+            ("SUB|S|err_gen", "SUB|E|oops", "item err_gen is refused: oops"),
         ):
             self.setUp()
             outcomes = self.play_data(
@@ -162,7 +162,8 @@ P> 1|DPI|S|ARI.version|S|1.9.1   R> 1|DPI|S|ARI.version|S|1.8.3
 P> 9000010c3e4d0462|{request}   R> 9000010c3e4d0462|{answer}
 """
             )
-            self.assertEqual(outcomes, [outcome])
+            self.assertEqual(outcomes, ["None"])
+            self.assertTrue(self.logs("error")[0].endswith(outcome))
         self.setUp()
         self.play_data(
             """
@@ -193,7 +194,7 @@ P> 8000010c3e4d0462|SUB|S|err_sub   R> 8000010c3e4d0462|SUB|EU|Unexisting item
 """,
             b"\n",
         )
-        self.assertEqual(outcomes, ["None", "None", "None", "SubscribeError Unexisting item"])
+        self.assertEqual(outcomes, ["None"] * 4)
         values = {"last": "10.5", "empty": "", "nul": None, "sp": "a b", "pipe": "a|b+c%", "uni": "é€𩥪"}
         values |= {"hash": "#", "dollar": "$", "hash2": "#x", "crlf": "l1\r\nl2", "num": "1.5"}
         orders = {"js": ("JSONPATCH", "DIFF_MATCH_PATCH"), "tx": ("DIFF_MATCH_PATCH",), "no": (), "un": None}
