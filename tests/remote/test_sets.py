@@ -59,10 +59,8 @@ class ConfigurationTests(SynchronousTestCase):
         self.assertEqual([one.id for one in found], ["DEMO", "OTHER"])
         wrong = Configuration(general=General(remote=("DEMO,data=x",), demo=False))
         error = self.assertRaises(ConfigError, adapter_sets.load, wrong, MemoryReactorClock())
-        self.assertEqual(
-            error.problems,
-            ["remote 'DEMO,data=x': DEFAULT: request_reply_port must be a whole number, not 'x'"],
-        )
+        (problem,) = error.problems
+        self.assertEqual(problem, "remote 'DEMO,data=x': DEFAULT: request_reply_port must be a whole number, not 'x'")
 
 
 class LineTests(SynchronousTestCase):
