@@ -28,7 +28,7 @@ def scenario(function: Callable[[Script], None]) -> None:
     function(script)
     name = function.__name__
     SCENARIOS[name] = Scenario(
-        name, script.steps, script.expected, script.checks, script.loose, lambda sdk, transport: True, False
+        name, script.steps, script.expected, script.checks, script.loose, lambda sdk, transport: True
     )
 
 
