@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList, TimeoutError, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, TimeoutError, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -260,6 +260,9 @@ class AdapterSet:
                 set_context(AdapterContext(self, name, self._reactor))
             await invoker.call(lane, "initialize", handle.methods.initialize, parameters, config_file)
             await invoker.call(lane, "set_listener", handle.methods.set_listener, listener)
+        except CancelledError:
+            # Whoever starts the set has given up: nothing is wrong with the adapter.
+            raise
         except Exception as error:
             text = str(error) if isinstance(error, (MetadataProviderError, DataProviderError)) else repr(error)
             raise LoadError(f"adapter set {self.id}: {who} cannot be initialised: {text}") from error

@@ -4,7 +4,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 
 from lsserver.adapters.adapter_set import STOP_SECONDS, AdapterOptions, AdapterSet, SetOptions
 from lsserver.adapters.errors import DataProviderError, LoadError, MetadataProviderError
@@ -188,6 +188,14 @@ class StartTests(SetCase):
         error = self.failureResultOf(start, LoadError).value
         self.assertEqual(str(error), "adapter set SET: Data Adapter A cannot be initialised: no feed")
         self.assertEqual(self.diary.entries[-3:], [("A", "stop"), ("B", "stop"), ("metadata", "stop")])
+
+    def test_a_start_that_is_given_up(self) -> None:
+        slow: Deferred[None] = Deferred()
+        one = self.make(self.diary.metadata(initialize=lambda: slow), self.diary.data("D"), start=False)
+        start = self.begin(one)
+        start.cancel()
+        slow.callback(None)
+        self.failureResultOf(start, CancelledError)
 
     def test_an_unexpected_error_is_described(self) -> None:
         one = self.make(data={"A": self.diary.data("A", set_listener=ValueError("oops"))}, start=False)
