@@ -38,6 +38,8 @@ class State(Enum):
 
 class Gate:
     """
+    @ivar open: events of the adapter are let through, from the moment before it is
+        asked to subscribe.
     @param subscribe: asks the adapter; what it raises makes the item fail.
     @param unsubscribe: asks the adapter; must not raise.
     @param released: called when the gate has become idle.
@@ -55,11 +57,11 @@ class Gate:
         self._wanted = False
         self._waiting: list[Deferred[bool]] = []
         self.state = State.IDLE
+        self.open = False
 
-    @property
-    def open(self) -> bool:
-        """Events of the adapter are let through, from the moment before it is asked to subscribe."""
-        return self.state in (State.SUBSCRIBING, State.ACTIVE)
+    def _enter(self, state: State) -> None:
+        self.state = state
+        self.open = state in (State.SUBSCRIBING, State.ACTIVE)
 
     def want(self, wanted: bool) -> None:
         """Somebody is interested, or nobody any more."""
@@ -84,30 +86,30 @@ class Gate:
         Deferred.fromCoroutine(call)  # type: ignore[arg-type]
 
     async def _run_subscribe(self) -> None:
-        self.state = State.SUBSCRIBING
+        self._enter(State.SUBSCRIBING)
         try:
             await self._subscribe()
         except Exception:
             # Logged where the adapter is called. Clients keep a valid subscription
             # that gets nothing, and there is no retry until all interest is gone.
-            self.state = State.FAILED
+            self._enter(State.FAILED)
             self._settle(False)
             if not self._wanted:
                 self._idle()
             return
         if self._wanted:
-            self.state = State.ACTIVE
+            self._enter(State.ACTIVE)
             self._settle(True)
         else:
             await self._run_unsubscribe()
 
     async def _run_unsubscribe(self) -> None:
-        self.state = State.UNSUBSCRIBING
+        self._enter(State.UNSUBSCRIBING)
         await self._unsubscribe()
         self._idle()
 
     def _idle(self) -> None:
-        self.state = State.IDLE
+        self._enter(State.IDLE)
         self._released()
         if self._wanted:
             self._start(self._run_subscribe())

@@ -192,14 +192,15 @@ class Item:
         if not self._gate.open:
             return
         self._used.update(event)
-        if is_snapshot and self.in_snapshot:
-            if self.main is not None:
-                self.main.publish(event, True)
-                if self.main.mode == "MERGE":
-                    self.in_snapshot = False
-            return
-        # The first event that is not of the snapshot ends it.
-        self.end_snapshot()
+        if self.in_snapshot:
+            if is_snapshot:
+                if self.main is not None:
+                    self.main.publish(event, True)
+                    if self.main.mode == "MERGE":
+                        self.in_snapshot = False
+                return
+            # The first event that is not of the snapshot ends it.
+            self.end_snapshot()
         if self.raw is not None and not is_snapshot:
             self.raw.publish(event, False)
         if self._prefilter is not None:
