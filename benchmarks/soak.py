@@ -112,11 +112,13 @@ def main() -> int:
     third = max(1, len(second) // 3)
     before, after = (statistics.median(rss for _, rss in part) for part in (second[:third], second[-third:]))
     growth = after / before - 1
-    complaints = server.complaints()
+    overloads = [line for line in server.complaints() if "overloaded" in line]
+    complaints = [line for line in server.complaints() if line not in overloads]
     print(f"\n{dict(sorted(swarm.counts.items()))}")
     print(f"{swarm.updates} updates; {len(swarm.members)} sessions did not end when asked")
     print(f"memory: {before:.1f} MiB -> {after:.1f} MiB in the second half ({100 * growth:+.1f} %)")
     print(f"open files: {files_before} before, {files_after} after; exit status {status}")
+    print(f"overloads: {len(overloads)}", *overloads[:5], sep="\n  ")
     print(f"complaints in the log: {len(complaints)}", *complaints[:10], sep="\n  ")
     print(f"inconsistencies: {swarm.counts['inconsistencies']}", *swarm.problems[:10], sep="\n  ")
     fine = (

@@ -26,6 +26,9 @@ PROTOCOL = "TLCP-2.5.0.lightstreamer.com"
 COUNTED = ("SUBOK", "SUBCMD", "UNSUB", "CS", "CONF", "MSGDONE", "MSGFAIL")
 CREATE = "LS_adapter_set=SOAK&LS_cid=soak&LS_send_sync=false&LS_cause=api"
 
+PATIENCE = 6.0
+"""Seconds that an attempt to connect and to bind may take."""
+
 
 def raise_limit() -> None:
     """As many sockets as the system allows."""
@@ -82,6 +85,13 @@ class Member:
             self.since = time.monotonic()
         one.connect_ex(self.swarm.address)
         self.swarm.watch(self, one, select.EPOLLOUT)
+        self.swarm.later(PATIENCE, self._give_up, one)
+
+    def _give_up(self, one: socket.socket) -> None:
+        if self._socket is one and not self.up and not self.closing:
+            self.swarm.counts["attempts given up"] += 1
+            self._drop()
+            self._again(0.0)
 
     def writable(self) -> None:
         """The connection is there."""

@@ -47,7 +47,7 @@ class HttpServer:
     port: int | None = None
     port_type: str = "GENERAL_PURPOSE"
     listening_interface: str = ""
-    backlog: int = 50
+    backlog: int = 4_096
     endpoint: str = ""
     response_http_headers: ResponseHttpHeaders | None = None
     client_identification_private: bool | None = None
