@@ -9,6 +9,7 @@ slow client misses is not queued up but stays in the slots, which conflate it.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from twisted.logger import Logger
@@ -133,10 +134,11 @@ class Stream:
         self.pending.append(slot)
         self.schedule()
 
-    def withdraw(self, slot: Slot) -> None:
-        """A slot is gone."""
-        if slot.pending:
-            self.pending = [entry for entry in self.pending if entry is not slot]
+    def withdraw(self, slots: Iterable[Slot]) -> None:
+        """Slots are gone, all those of a subscription at once: each look through what waits may be a long one."""
+        gone = {id(slot) for slot in slots if slot.pending}
+        if gone:
+            self.pending = [entry for entry in self.pending if id(entry) not in gone]
 
     def schedule(self) -> None:
         """Write at the end of the turn."""

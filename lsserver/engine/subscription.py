@@ -151,7 +151,9 @@ class Subscription:
     def close(self, linger_seconds: float = 0.0) -> None:
         """No more updates; the interest in the items may linger."""
         self.active = False
-        for place in self.places[: self._attached]:
+        attached = self.places[: self._attached]
+        self.session.stream.withdraw(place.slot for place in attached)
+        for place in attached:
             place.slot.close()
             place.item.detach(place.slot, self.mode.value)
             place.item.release(linger_seconds)

@@ -385,6 +385,30 @@ class Races(SubscribingCase):
             self.metadata.called("grant_items"), [["u", ["item1", "item2"], "DEFAULT", "MERGE", "sel", False]]
         )
 
+    def test_what_waits_is_looked_through_once(self) -> None:
+        """Not once for each item, of which there may be thousands."""
+
+        class Entries(list):  # type: ignore[type-arg]
+            looks = 0
+
+            def __iter__(self) -> Any:
+                self.looks += 1
+                return super().__iter__()
+
+        self.client.stall()
+        for number in (1, 2):
+            self.client.subscribe(number, "MERGE", "item1 item2 item3", "a", "")
+        for number in (1, 2, 3):
+            self.world.data.update(f"item{number}", {"a": "1"}, False)
+        assert self.client.session is not None
+        stream = self.client.session.stream
+        entries = stream.pending = Entries(stream.pending)
+        self.client.control(DELETE)
+        self.assertEqual(entries.looks, 1)
+        self.client.resume()
+        updates = [line for line in self.client.read() if line.startswith("U,")]
+        self.assertEqual(updates, ["U,2,1,1", "U,2,2,1", "U,2,3,1"])
+
     def test_forgotten_ids_are_bounded(self) -> None:
         """The oldest may be used again."""
         for number in range(1, 1003):

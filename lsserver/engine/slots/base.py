@@ -111,8 +111,7 @@ class Slot(ABC):
             self.mark()
 
     def close(self) -> None:
-        """The subscription is gone: no turn is asked for any more."""
-        self.stream.withdraw(self)
+        """The subscription is gone, and the stream knows: no turn is asked for any more."""
         self.pending = True
         self.head.clear()
 
