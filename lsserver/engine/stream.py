@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lsserver.engine.flusher import Flusher
     from lsserver.engine.settings import EngineSettings
     from lsserver.engine.slots.base import Slot
-    from lsserver.engine.wheel import Wheel
+    from lsserver.engine.wheel import Timer, Wheel
 
 _log = Logger(namespace="LightstreamerLogger.pump")
 
@@ -69,11 +69,11 @@ class Stream:
     """
 
     __slots__ = (
+        "_alarm",
         "_aside",
         "_last_poll",
         "_most",
         "_owner",
-        "_wake_at",
         "bandwidth",
         "binding",
         "closed",
@@ -105,7 +105,7 @@ class Stream:
         self.flusher = flusher
         self.bandwidth = bandwidth
         self._owner = owner
-        self._wake_at = 0.0
+        self._alarm: Timer | None = None
         self._aside: list[bytes] = []
         self._last_poll = -math.inf
         self.binding: Binding | None = None
@@ -221,6 +221,8 @@ class Stream:
     def close(self) -> None:
         """Forget what is pending."""
         self.closed = True
+        if self._alarm is not None:
+            self._alarm.cancel()
         self.pending = []
         self.log.received()
 
@@ -338,15 +340,12 @@ class Stream:
 
     def _sleep(self, due: float) -> None:
         """Look again at C{due}, unless that is done before: a limit may be raised while it is waited for."""
-        if not self._wake_at or due < self._wake_at - TICK:
-            self._wake_at = due
-            self.wheel.at(due, self._wake, due)
-
-    def _wake(self, due: float) -> None:
-        # An alarm that was overtaken by an earlier one has nothing to do any more.
-        if self._wake_at == due:
-            self._wake_at = 0.0
-            self.schedule()
+        alarm = self._alarm
+        if alarm is not None and alarm.active:
+            if due >= alarm.when - TICK:
+                return
+            alarm.cancel()
+        self._alarm = self.wheel.at(due, self.schedule)
 
     def _gather(self, binding: Binding, now: float) -> list[bytes]:
         """Lines until nothing is pending, the response is full or the bandwidth is spent."""

@@ -21,24 +21,28 @@ _log = Logger(namespace="LightstreamerLogger.scheduler")
 TICK = 1 / 128
 """Seconds. A power of two, so that whole seconds are whole ticks."""
 
-FOREVER = 10.0**9
-"""Seconds. What is due later than that is as good as never, but can be counted."""
+HORIZON = 64.0
+"""
+Seconds. An alarm that is due later fires so soon all the same, and is put again if it is still
+wanted: clients choose such times, and what they have left must not be held for so long.
+"""
 
 
 class Alarm(Protocol):
     """What the wheel can hold. Slots, of which there may be very many, are their own alarms."""
 
     def fire(self) -> None:
-        """The time has come; whether it still matters is to be looked at."""
+        """The time has come that L{Wheel.put} gave; whether it still matters is to be looked at."""
 
 
 class Timer:
     """One thing to do at a time; L{cancel} is cheap and may come at any moment."""
 
-    __slots__ = ("_arguments", "_function", "when")
+    __slots__ = ("_arguments", "_function", "_wheel", "when")
 
-    def __init__(self, when: float, function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+    def __init__(self, wheel: Wheel, when: float, function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
         self.when = when
+        self._wheel = wheel
         self._function: Callable[..., object] | None = function
         self._arguments = arguments
 
@@ -53,11 +57,15 @@ class Timer:
         self._arguments = ()
 
     def fire(self) -> None:
-        """Run the function, once."""
+        """Run the function, once and not before its time."""
         function, arguments = self._function, self._arguments
-        if function is not None:
-            self.cancel()
-            function(*arguments)
+        if function is None:
+            return
+        if self.when > self._wheel.now():
+            self._wheel.put(self.when, self)
+            return
+        self.cancel()
+        function(*arguments)
 
 
 class Wheel:
@@ -77,21 +85,27 @@ class Wheel:
 
     def at(self, when: float, function: Callable[..., object], *arguments: Any) -> Timer:
         """Call C{function} at C{when} (seconds on the clock), or in the next tick if that has passed."""
-        timer = Timer(when, function, arguments)
+        timer = Timer(self, when, function, arguments)
         self.put(when, timer)
         return timer
 
-    def put(self, when: float, alarm: Alarm) -> None:
-        """Fire C{alarm} then. It cannot be taken back."""
-        tick = max(math.ceil(min(when, self._clock.seconds() + FOREVER) / TICK), self._past + 1)
+    def put(self, when: float, alarm: Alarm) -> float:
+        """
+        Fire C{alarm} then, at most L{HORIZON} from now. It cannot be taken back.
+
+        @return: when it will fire.
+        """
+        when = min(when, self._clock.seconds() + HORIZON)
+        tick = max(math.ceil(when / TICK), self._past + 1)
         bucket = self._buckets.get(tick)
         if bucket is not None:
             bucket.append(alarm)
-            return
+            return when
         self._buckets[tick] = [alarm]
         heappush(self._ticks, tick)
         if self._call is None or tick < self._next:
             self._arm()
+        return when
 
     def after(self, millis: float, function: Callable[..., object], *arguments: Any) -> Timer:
         """Call C{function} in C{millis} milliseconds."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
+from weakref import ref
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -15,6 +17,7 @@ from lsserver.engine.session import Session
 from lsserver.engine.slots.command import CommandSlot
 from lsserver.engine.slots.queue import QueueSlot
 from lsserver.engine.update import Update
+from lsserver.engine.wheel import HORIZON
 from lsserver.tlcp.decoding import decode_body
 from tests.engine.world import FakeClient, World
 
@@ -431,3 +434,44 @@ class Ended(SynchronousTestCase):
             world.turn()
             self.assertEqual(world.clock.getDelayedCalls(), [])
             self.successResultOf(Deferred.fromCoroutine(world.kernel.stop()))
+
+
+class Released(SynchronousTestCase):
+    """However slowly a client wants its updates, nothing of its session outlives it for long."""
+
+    def setUp(self) -> None:
+        self.world = World()
+
+    def released(self, parameters: str, more: str) -> None:
+        client = self.world.session(parameters)
+        client.subscribe(1, "MERGE", "item", "a", more)
+        client.read()
+        for value in "12":
+            self.world.data.update("item", {"a": value}, False)
+            self.world.turn()
+        assert client.session is not None
+        session = ref(client.session)
+        client.lose()
+        del client
+        self.world.advance(HORIZON + 14)
+        gc.collect()
+        self.assertIsNone(session())
+
+    def test_frequency(self) -> None:
+        self.released("", "LS_requested_max_frequency=0.000001")
+
+    def test_bandwidth(self) -> None:
+        self.released("LS_requested_max_bandwidth=0.000001", "")
+
+    def test_they_get_them_all_the_same(self) -> None:
+        client = self.world.session()
+        client.subscribe(1, "MERGE", "item", "a", "LS_snapshot=false&LS_requested_max_frequency=0.005")
+        client.read()
+        for value in "12":
+            self.world.data.update("item", {"a": value}, False)
+            self.world.turn()
+        client.lines()
+        self.world.advance(199)
+        self.assertEqual([line for line in client.lines() if line[0] == "U"], [])
+        self.world.advance(1 + 2 / 64)
+        self.assertEqual([line for line in client.lines() if line[0] == "U"], ["U,1,1,2"])

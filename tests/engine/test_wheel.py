@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from lsserver.engine.wheel import TICK, Wheel
+from lsserver.engine.wheel import HORIZON, TICK, Wheel
 from tests.engine.world import World
 
 
@@ -121,8 +121,25 @@ class Timers(SynchronousTestCase):
 
     def test_never(self) -> None:
         self.wheel.after(float("inf"), self.note, "x")
-        self.advance(1)
+        for _ in range(3):
+            self.clock.advance(HORIZON + TICK)
         self.assertEqual(self.fired, [])
+
+    def test_beyond_the_horizon(self) -> None:
+        """Looked at again and again, but on time."""
+        self.wheel.after(1000 * 2.5 * HORIZON, self.note, "x")
+        for _ in range(2):
+            self.clock.advance(HORIZON + TICK)
+        self.assertEqual(self.fired, [])
+        self.clock.advance(HORIZON / 2)
+        self.assertEqual([name for name, _ in self.fired], ["x"])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_cancelled_beyond_the_horizon(self) -> None:
+        """Not kept until then: who sets such times again and again would fill the memory."""
+        self.wheel.after(1e9, self.note, "x").cancel()
+        self.clock.advance(HORIZON + TICK)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
 class Turns(SynchronousTestCase):

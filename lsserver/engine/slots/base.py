@@ -101,8 +101,7 @@ class Slot(ABC):
     def sleep(self, due: float) -> None:
         """Ask for a turn at C{due}, unless one is coming before."""
         if not self.pending and (not self.wake_at or due < self.wake_at):
-            self.wake_at = due
-            self.stream.wheel.put(due, self)
+            self.wake_at = self.stream.wheel.put(due, self)
 
     def fire(self) -> None:
         """The wheel has come to an alarm. One that was overtaken by an earlier one finds another time here, or none."""
