@@ -1,4 +1,4 @@
-"""Clients on real sockets that stop to read: how they are found, and how their sessions go on (with the real engine)."""
+"""Clients on real sockets that stop to read: how they are found, and how their sessions go on."""
 
 from __future__ import annotations
 
