@@ -19,6 +19,12 @@ Lines kept for one step. Subscription ids of long lived clients differ, and a
 state that never changes would gather a line for each of them.
 """
 
+MAX_STEPS = 256
+"""
+Steps kept to one state. A row that never changes, behind one that always does, would gather
+a step for each newcomer.
+"""
+
 
 class Receiver(Protocol):
     """What L{lsserver.engine.view.View.line} needs to know of a slot."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from lsserver.engine.update import MAX_SHARED_LINES, Receiver, Step, Update
+from lsserver.engine.update import MAX_SHARED_LINES, MAX_STEPS, Receiver, Step, Update
 
 if TYPE_CHECKING:
     from lsserver.engine.dialect import IValueCodec, Vector
@@ -84,7 +84,7 @@ class View(Generic[S]):
         key = id(slot.sent) * 4 + slot.diffs
         step = update.steps.get(key)
         if step is None:
-            step = update.steps[key] = self._step(slot.sent, update.vector, slot.diffs)
+            step = self._made(update, key, slot)
         slot.sent = step.result
         line = step.lines.get(slot.prefix)
         if line is None:
@@ -96,7 +96,7 @@ class View(Generic[S]):
         key = id(slot.sent) * 4 + slot.diffs
         step = update.steps.get(key)
         if step is None:
-            step = update.steps[key] = self._step(slot.sent, update.vector, slot.diffs)
+            step = self._made(update, key, slot)
         if step.redundant:
             return None
         slot.sent = step.result
@@ -104,6 +104,13 @@ class View(Generic[S]):
         if line is None:
             line = self._line(step, slot.prefix)
         return line
+
+    def _made(self, update: Update, key: int, slot: Receiver) -> Step:
+        steps = update.steps
+        if len(steps) >= MAX_STEPS:
+            steps.clear()
+        step = steps[key] = self._step(slot.sent, update.vector, slot.diffs)
+        return step
 
     def _line(self, step: Step, prefix: bytes) -> bytes:
         if len(step.lines) >= MAX_SHARED_LINES:

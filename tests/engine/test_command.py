@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from lsserver.engine.update import MAX_STEPS
 from tests.engine.world import FakeClient, World
 
 SUBSCRIBED = ["SUBCMD,1,1,3,1,2", "CONF,1,unlimited,filtered"]
@@ -116,6 +117,21 @@ class Snapshots(CommandCase):
         self.assertEqual(late.read()[2:], ["U,1,1,k1|ADD|3", "U,1,1,k2||2", "EOS,1,1"])
         again = self.late()
         self.assertEqual(again.read()[2:], ["U,1,1,k1|ADD|3", "U,1,1,k2||2", "EOS,1,1"])
+
+    def test_newcomers_leave_nothing_behind(self) -> None:
+        """
+        One row never changes, the one before it always does: each newcomer is led to the former from
+        another state.
+        """
+        self.started("k1", "k2")
+        for number in range(1, MAX_STEPS + 3):
+            self.event("k1", "UPDATE", qty=str(number))
+            late = self.late()
+            self.assertEqual(late.read()[2:], [f"U,1,1,k1|ADD|{number}", "U,1,1,k2||0", "EOS,1,1"])
+            late.control("LS_reqId=1&LS_op=delete&LS_subId=1")
+        (item,) = self.world.data.items
+        (view,) = item.main.views.values()
+        self.assertLessEqual(len(view.rows["k2"].steps), MAX_STEPS)
 
     def test_late_subscriber_without_snapshot(self) -> None:
         self.started("k1")
