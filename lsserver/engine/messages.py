@@ -115,6 +115,7 @@ class Sequence:
             timer.cancel()
         self._timers.clear()
         self._waiting.clear()
+        self._give_up_to = 0
 
     def _expired(self, number: int) -> None:
         """C{number} has waited long enough for those before it."""
@@ -124,8 +125,18 @@ class Sequence:
 
     def _next(self) -> None:
         # Also what is given up is told in turn, after the outcome of what came before it.
-        if self._busy:
-            return
+        if not self._busy:
+            self._busy = True
+            Deferred.fromCoroutine(self._run())
+
+    async def _run(self) -> None:
+        """Hand over what has its turn, one after the other: the last of many may have filled the gap before them."""
+        while (message := self._take()) is not None:
+            await self._messages.process(message)
+            self._messages.pending -= 1
+        self._busy = False
+
+    def _take(self) -> Message | None:
         if self._expected not in self._waiting and self._expected < self._give_up_to:
             present = min(self._waiting)
             self._skipped.add(self._expected, present - 1)
@@ -133,19 +144,12 @@ class Sequence:
             self._expected = present
         message = self._waiting.pop(self._expected, None)
         if message is None:
-            return
+            return None
         timer = self._timers.pop(self._expected, None)
         if timer is not None:
             timer.cancel()
         self._expected += 1
-        self._busy = True
-        Deferred.fromCoroutine(self._process(message))
-
-    async def _process(self, message: Message) -> None:
-        await self._messages.process(message)
-        self._messages.pending -= 1
-        self._busy = False
-        self._next()
+        return message
 
 
 class Unordered:
@@ -234,7 +238,6 @@ class Messages:
         self._max_wait = max_wait_millis
         self._sequences: dict[str, Sequence] = {}
         self._unordered = Unordered(self)
-        self._closed = False
         self._max_length = max_length
         self.wheel = wheel
         self.max_pending = max_pending
@@ -269,7 +272,6 @@ class Messages:
 
     def close(self) -> None:
         """The session is over."""
-        self._closed = True
         self._unordered.close()
         for sequence in self._sequences.values():
             sequence.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -204,6 +205,26 @@ class Sequences(MessageCase):
             [line.split(",")[:3] for line in lines],
             [["MSGDONE", "s", "1"], ["MSGFAIL", "s", "2"], ["MSGDONE", "s", "3"]],
         )
+
+    def test_missing_one_before_very_many(self) -> None:
+        """They do not pile up on the stack."""
+        for number in range(2, 1_001):
+            self.send("x", number, "s")
+        self.send("x", 1, "s")
+        self.assertEqual(self.client.read(), [f"MSGDONE,s,{number}," for number in range(1, 1_001)])
+
+    def test_session_ends_while_a_gap_is_to_be_given_up(self) -> None:
+        waiting: Deferred[str] = Deferred()
+        self.outcome(waiting)
+        self.send("a", 1, "s")
+        self.send("c", 3, "s", "&LS_max_wait=10")
+        self.world.advance(1)
+        assert self.client.session is not None
+        self.client.session.vanish("x")
+        waiting.callback("")
+        gc.collect()
+        self.assertEqual(self.flushLoggedErrors(), [])
+        self.assertEqual(self.texts, ["a"])
 
     def test_missing_one_comes_in_time(self) -> None:
         self.send("b", 2, "s", "&LS_max_wait=1000")
