@@ -408,10 +408,11 @@ class Session:
         linger = self.settings.subscription_timeout_millis / 1000
         if self._expiry is not None:
             linger -= self._wheel.now() - self._unbound_at
-        for subscription in self.subscriptions.values():
+        # An adapter that is told of one may ask to end another.
+        subscriptions, self.subscriptions = self.subscriptions, {}
+        for subscription in subscriptions.values():
             subscription.close(linger)
             self.tell_closed(subscription)
-        self.subscriptions.clear()
         _log.info("session {session} of {user!r} closed: {why}", session=self.id, user=self.user, why=why)
         Deferred.fromCoroutine(self._notify_close())
 

@@ -207,6 +207,19 @@ class Forced(TableCase):
         self.assertEqual(self.client.read(), ["SUBOK,1,2,1", "CONF,1,unlimited,filtered", "UNSUB,1"])
         self.assertEqual(len(self.closed()), 1)
 
+    def test_inside_the_end_of_the_session(self) -> None:
+        """An adapter that closes what belongs together: each is closed once, and then the session."""
+        for sub_id in (1, 2, 3):
+            self.client.control(ADD.format(sub_id))
+        tables = self.opened()
+        self.metadata.answers["notify_tables_close"] = lambda *_: (
+            [table.force_unsubscription() for table in tables] and None
+        )
+        assert self.client.session is not None
+        self.client.session.vanish("x")
+        self.assertEqual(self.names()[3:], ["notify_tables_close"] * 3 + ["notify_session_close"])
+        self.assertEqual([table.win_index for table in self.closed()], [1, 2, 3])
+
     def test_id_is_used_up(self) -> None:
         self.client.control(ADD.format(1))
         self.opened()[0].force_unsubscription()
