@@ -44,22 +44,28 @@ class TableNotifications:
 
         @return: False if the session ended meanwhile: the adapter knows of no table then.
         """
-        return await self._run(lambda: self._open(table))
+        return await self._run(self._open(table))
 
     async def _open(self, table: TableInfo) -> bool:
-        if self._ended:
+        if not await self._in_turn(lambda: self._ask(table)):
             return False
-        await self._metadata.notify_new_tables(self._user, self._session_id, [table])
+        # Looked at after its turn, because the next call may be one that ends the session.
         if self._ended:
             # Told here and now, because the end of the session waits for this call only.
             nothing = [SubscriptionStatistics(0, 0, 0) for _ in table.subscribed_items]
-            await self._close(final(table, nothing))
+            await self._in_turn(lambda: self._close(final(table, nothing)))
             return False
+        return True
+
+    async def _ask(self, table: TableInfo) -> bool:
+        if self._ended:
+            return False
+        await self._metadata.notify_new_tables(self._user, self._session_id, [table])
         return True
 
     def closed(self, table: TableInfo, statistics: list[SubscriptionStatistics]) -> None:
         """Tell the adapter; what it raises is only logged."""
-        Deferred.fromCoroutine(self._run(lambda: self._close(final(table, statistics))))
+        Deferred.fromCoroutine(self._run(self._in_turn(lambda: self._close(final(table, statistics)))))
 
     async def _close(self, table: TableInfo) -> None:
         try:
@@ -67,16 +73,20 @@ class TableNotifications:
         except Exception:
             _log.failure("notify_tables_close failed for session {session}", session=self._session_id)
 
-    async def _run(self, call: Callable[[], Coroutine[Any, Any, R]]) -> R:
+    async def _in_turn(self, call: Callable[[], Coroutine[Any, Any, R]]) -> R:
+        if self._lock is None:
+            return await call()
+        await self._lock.acquire()
+        try:
+            return await call()
+        finally:
+            self._lock.release()
+
+    async def _run(self, call: Coroutine[Any, Any, R]) -> R:
+        """Have the end of the session wait for a call."""
         self._running += 1
         try:
-            if self._lock is None:
-                return await call()
-            await self._lock.acquire()
-            try:
-                return await call()
-            finally:
-                self._lock.release()
+            return await call
         finally:
             self._running -= 1
             if not self._running:

@@ -176,6 +176,28 @@ class Notifications(TableCase):
         self.assertEqual(self.names(), ["notify_new_tables", "notify_tables_close", "notify_session_close"])
         self.assertEqual(got, [b"REQERR,1,20,Session not found\r\n"])
 
+    def test_next_in_turn_ends_the_session(self) -> None:
+        """Before the one whose turn is over has opened: it does not open, and nothing of it stays."""
+        self.use(sequentialize=True)
+        waiting: Deferred[None] = Deferred()
+
+        def asked(user: str | None, session_id: str, tables: list[TableInfo]) -> Deferred[None] | None:
+            if tables[0].win_index == 1:
+                return waiting
+            self.world.set.control.force_session_termination(session_id)
+            return None
+
+        self.metadata.answers["notify_new_tables"] = asked
+        got: list[bytes] = []
+        for sub_id in (1, 2):
+            self.client.send(ADD.format(sub_id)).addCallback(got.append)
+        waiting.callback(None)
+        self.assertEqual(
+            self.names(), ["notify_new_tables"] * 2 + ["notify_tables_close"] * 2 + ["notify_session_close"]
+        )
+        self.assertEqual(got, [b"REQERR,1,20,Session not found\r\n"] * 2)
+        self.assertEqual(self.world.adapter.calls, [])
+
 
 class Forced(TableCase):
     """C{force_unsubscription} (checklist 7, 8)."""
