@@ -195,9 +195,8 @@ class Item:
         if self.in_snapshot:
             if is_snapshot:
                 if self.main is not None:
+                    self.in_snapshot = self.main.mode != "MERGE"
                     self.main.publish(event, True)
-                    if self.main.mode == "MERGE":
-                        self.in_snapshot = False
                 return
             # The first event that is not of the snapshot ends it.
             self.end_snapshot()

@@ -7,7 +7,7 @@ L{Update}s that all of them share.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from lsserver.engine.update import MAX_SHARED_LINES, MAX_STEPS, Receiver, Step, Update
@@ -52,10 +52,9 @@ class View(Generic[S]):
         """True when no slot looks through the view any more."""
         return not self.slots and not self.private
 
-    def all_slots(self) -> Iterable[S]:
-        """Shared and private ones."""
-        yield from self.slots
-        yield from self.private
+    def all_slots(self) -> list[S]:
+        """Shared and private ones, those of now."""
+        return [*self.slots, *self.private]
 
     def attach(self, slot: S) -> None:
         """Let a slot look through the view."""

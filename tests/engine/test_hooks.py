@@ -306,3 +306,61 @@ class Raw(HookCase):
             self.event(a=value)
         self.assertEqual(self.updates(), ["U,1,1,1|x", "U,1,1,3|"])
         self.assertEqual(self.updates(self.plain), ["U,1,1,1|#", "U,1,1,2|", "U,1,1,3|"])
+
+
+class Ending(SynchronousTestCase):
+    """A hook that ends the session it is asked for: whoever else watches the item misses nothing."""
+
+    def setUp(self) -> None:
+        self.world = World(subscription_timeout_millis=0)
+        self.world.metadata.answers["is_selected"] = self.selected
+
+    def selected(self, event: ItemEvent) -> bool:
+        assert self.first.session is not None
+        self.world.set.control.force_session_termination(self.first.session.id)
+        return True
+
+    def updates(self, mode: str, *events: Callable[[], object], alone: bool = False) -> list[str]:
+        """What a third client gets, after one that is ended, whose view is its own, and another one with a selector."""
+        self.first, others = self.world.session(), [self.world.session() for _ in range(2)]
+        self.first.subscribe(1, mode, "item1", "key command a b", SELECTED)
+        if not alone:
+            for client in others:
+                client.subscribe(1, mode, "item1", "key command a", SELECTED)
+        for event in events:
+            event()
+        self.assertEqual(self.first.read()[-1], "END,32,Session closed by the server")
+        first, second = [[line for line in client.read() if line[:2] not in ("SU", "CO")] for client in others]
+        self.assertEqual(first, second)
+        return first
+
+    def event(self, snapshot: bool = False, **fields: str) -> None:
+        self.world.data.update("item1", {"key": "k", "command": "ADD", **fields}, snapshot)
+
+    def test_update(self) -> None:
+        ended = {"RAW": [], "MERGE": ["U,1,1,#|#|#"], "DISTINCT": ["EOS,1,1"], "COMMAND": ["EOS,1,1"]}
+        for mode, before in ended.items():
+            self.setUp()
+            update = "U,1,1,k|ADD|" if mode == "MERGE" else "U,1,1,k|ADD|#"
+            self.assertEqual(self.updates(mode, self.event), [*before, update])
+
+    def test_snapshot(self) -> None:
+        self.assertEqual(self.updates("MERGE", lambda: self.event(True)), ["U,1,1,k|ADD|#"])
+        for mode in ("DISTINCT", "COMMAND"):
+            self.setUp()
+            lines = self.updates(mode, lambda: self.event(True), lambda: self.world.data.end_of_snapshot("item1"))
+            self.assertEqual(lines, ["U,1,1,k|ADD|#", "EOS,1,1"])
+
+    def test_clear(self) -> None:
+        self.assertEqual(
+            self.updates("COMMAND", lambda: self.world.data.clear_snapshot("item1")), ["EOS,1,1", "CS,1,1"]
+        )
+
+    def test_empty_snapshot(self) -> None:
+        lines = self.updates("MERGE", lambda: self.world.data.end_of_snapshot("item1"))
+        self.assertEqual(lines, ["U,1,1,#|#|#"])
+
+    def test_item_goes_too(self) -> None:
+        """There is nobody else."""
+        self.assertEqual(self.updates("MERGE", lambda: self.event(True), alone=True), [])
+        self.assertEqual(self.world.adapter.calls, [("subscribe", "item1"), ("unsubscribe", "item1")])

@@ -35,6 +35,13 @@ class Channel(ABC, Generic[V]):
             view = self.views[key] = self.make_view(fields, codec)
         return view
 
+    def all_views(self) -> list[V]:
+        """
+        The views of now. Some of them may go while others are told the news: hooks are
+        code of adapters, which may end a session or a subscription.
+        """
+        return list(self.views.values())
+
     @abstractmethod
     def make_view(self, fields: tuple[str, ...], codec: IValueCodec) -> V:
         """A new view that shows the state as it is."""

@@ -33,7 +33,7 @@ class BufferedView(View[BufferedSlot]):
 
     def push_private(self, event: Event, make: Callable[[Event], Update], now: float) -> None:
         """An event for each slot with hooks, made of what they leave of it."""
-        for slot in self.private:
+        for slot in list(self.private):
             assert slot.hooks is not None
             seen = slot.hooks.apply(event, False)
             if seen is None:
@@ -68,7 +68,7 @@ class HeldChannel(Channel[V]):
 
     def end_of_snapshot(self) -> None:
         """Those who waited for the snapshot get it."""
-        for view in self.views.values():
+        for view in self.all_views():
             for slot in view.all_slots():
                 if not slot.ready:
                     self._start(view, slot)

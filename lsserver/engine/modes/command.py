@@ -112,7 +112,7 @@ class CommandChannel(HeldChannel[CommandView]):
             # UPDATE on an unknown one is an ADD.
             command = ADD if known is None else UPDATE
             values = self.table[key] = dict(event)
-        for view in self.views.values():
+        for view in self.all_views():
             view.rows.pop(key, None)
             if not is_snapshot:
                 self._publish(view, values, event, key, command)
@@ -146,7 +146,7 @@ class CommandChannel(HeldChannel[CommandView]):
         """All keys are gone; clients get one C{CS} rather than a DELETE for each."""
         self.table.clear()
         self.item.end_snapshot()
-        for view in self.views.values():
+        for view in self.all_views():
             view.rows.clear()
             for slot in view.all_slots():
                 if slot.hooks is not None:

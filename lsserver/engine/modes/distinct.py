@@ -76,7 +76,7 @@ class DistinctChannel(HeldChannel[BufferedView]):
             # Held until it is complete: nobody can tell how many are the newest before.
             return
         now = self.item.now()
-        for view in self.views.values():
+        for view in self.all_views():
             if view.slots:
                 view.push(entry.update(view), now)
             view.push_private(event, view.plain, now)
@@ -85,6 +85,6 @@ class DistinctChannel(HeldChannel[BufferedView]):
         """The history is gone, and so is what waits in filtered slots."""
         self.history.clear()
         self.item.end_snapshot()
-        for view in self.views.values():
+        for view in self.all_views():
             for slot in view.all_slots():
                 slot.clear()

@@ -190,14 +190,14 @@ class MergeChannel(Channel[MergeView]):
     def publish(self, event: Event, is_snapshot: bool) -> None:
         self.values.update(event)
         self.known = True
-        for view in self.views.values():
+        for view in self.all_views():
             view.step(event, is_snapshot)
             if view.private:
                 self._publish_private(view, is_snapshot)
 
     def _publish_private(self, view: MergeView, is_snapshot: bool) -> None:
         now = self.item.now()
-        for slot in view.private:
+        for slot in list(view.private):
             if is_snapshot and not slot.wants_snapshot:
                 continue
             assert slot.hooks is not None and isinstance(slot, QueueSlot)
@@ -213,7 +213,7 @@ class MergeChannel(Channel[MergeView]):
         """An empty snapshot is one of nulls, for those who asked for one."""
         # Whatever is known at all has come after the snapshot, or was it.
         self.known = True
-        for view in self.views.values():
+        for view in self.all_views():
             view.current = Update(view.vector({}))
             for slot in view.all_slots():
                 if slot.wants_snapshot:

@@ -28,7 +28,7 @@ class RawChannel(Channel[BufferedView]):
 
     def publish(self, event: Event, is_snapshot: bool) -> None:
         now = self.item.now()
-        for view in self.views.values():
+        for view in self.all_views():
             if view.slots:
                 view.push(view.plain(event), now)
             view.push_private(event, view.plain, now)
