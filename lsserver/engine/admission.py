@@ -120,6 +120,9 @@ class Admission:
             await self._complete(session)
             if self._hosted.announced[session_id]:
                 raise self._hosted.announced[session_id][0]
+            if session.closed:
+                # Its time was up, or too much waits already: nothing must bind it any more.
+                raise refuse(SessionCode.INTERNAL_ERROR)
         except Exception:
             session.vanish("creation refused")
             raise

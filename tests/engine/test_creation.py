@@ -538,6 +538,13 @@ class Combo(CreationCase):
         self.flushLoggedErrors(TypeError)
         self.assertEqual(self.closed(), self.announced())
 
+    def test_too_much_to_tell(self) -> None:
+        """A session that has ended by itself is not bound, and not kept."""
+        self.use(max_pending_notifications=2)
+        code = self.refused("", self.ADD.format(1), "LS_op=reconf&LS_subId=1&LS_requested_max_frequency=3")
+        self.assertEqual(code, "CONERR,68,Internal error during request processing")
+        self.assertEqual(self.closed(), self.announced())
+
     def test_destroy(self) -> None:
         """A session that ends as it begins."""
         client = self.world.client().create("", "LS_op=destroy")
