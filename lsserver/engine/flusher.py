@@ -50,4 +50,11 @@ class Flusher:
                 stream.flush(now)
             except Exception:
                 _log.failure("flush of session {session} failed", session=stream.session_id)
-                stream.fail()
+                self._fail(stream)
+
+    def _fail(self, stream: Stream) -> None:
+        try:
+            stream.fail()
+        except Exception:
+            # What cannot be written to may not take the end either.
+            _log.failure("the end of session {session} failed", session=stream.session_id)

@@ -378,8 +378,10 @@ class Session:
     def close(self, code: int, text: str, close_socket: bool = False) -> None:
         """Close the session and tell the client why, if it is bound."""
         if not self.closed:
-            self.stream.end(code, text, close_socket)
-            self._over(f"{int(code)} {text}")
+            try:
+                self.stream.end(code, text, close_socket)
+            finally:
+                self._over(f"{int(code)} {text}")
 
     def vanish(self, why: str) -> None:
         """Close the session without a word to the client."""

@@ -185,3 +185,19 @@ class Turns(SynchronousTestCase):
         self.assertEqual([client.read()[-1] for client in clients[::2]], ["U,1,1,2"] * 2)
         self.assertTrue(clients[1].lines()[-1].startswith("END,33,"))
         self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+
+    def test_fault_of_one_connection_harms_no_other(self) -> None:
+        """Not even if it cannot be told the end."""
+        world = World()
+        clients = [world.session() for _ in range(3)]
+        for client in clients:
+            client.subscribe(1, "MERGE", "a", "x", "")
+            client.read()
+        clients[1].connection.write = lambda data: 1 / 0  # type: ignore[method-assign, assignment, return-value]
+        for value in "12":
+            world.data.update("a", {"x": value}, False)
+            world.turn()
+        self.assertEqual([client.lines()[-1] for client in clients[::2]], ["U,1,1,2"] * 2)
+        self.assertEqual(len(world.kernel.sessions), 2)
+        self.assertEqual(len(world.metadata.called("notify_session_close")), 1)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
