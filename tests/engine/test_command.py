@@ -297,6 +297,17 @@ class Buffer(CommandCase):
         lines = self.pending("a ADD 1", "b ADD 1", "c ADD 1", "d ADD 1", "e ADD 1", "f ADD 1")
         self.assertEqual(lines, ["OV,1,1,2", "U,1,1,c|ADD|1", "U,1,1,d||", "U,1,1,e||", "U,1,1,f||"])
 
+    def test_nothing_is_kept_of_keys_whose_end_was_lost(self) -> None:
+        self.started(more="LS_snapshot=true&LS_requested_max_frequency=1")
+        for key in "abcdef":
+            self.event(key, "ADD")
+            self.client.read()
+        self.assertEqual(self.pending(*[f"{key} DELETE" for key in "abcdef"])[0], "OV,1,1,2")
+        (item,) = self.world.data.items
+        (view,) = item.main.views.values()
+        (slot,) = view.slots
+        self.assertEqual(slot.keys_due, {})
+
     def test_fewer_keys_than_the_buffer_never_overflow(self) -> None:
         """adapters-api.md 6.3."""
         self.started("a", "b", "c", "d")

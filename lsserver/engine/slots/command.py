@@ -74,7 +74,10 @@ class CommandSlot(BufferedSlot):
                 del self.rows[key]
                 self.filtered += 1
                 return
-        del self.rows[next(iter(self.rows))]
+        key = next(iter(self.rows))
+        del self.rows[key]
+        # It may have been the key's DELETE.
+        self.keys_due.pop(key, None)
         self.lose()
 
     def clear(self) -> None:
