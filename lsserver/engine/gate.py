@@ -94,7 +94,8 @@ class Gate:
             # that gets nothing, and there is no retry until all interest is gone.
             self._enter(State.FAILED)
             self._settle(False)
-            if not self._wanted:
+            # Whoever was told may have given up, and with that everything is done already.
+            if not self._wanted and self.state is State.FAILED:
                 self._idle()
             return
         if self._wanted:

@@ -366,6 +366,24 @@ class Forced(SynchronousTestCase):
         self.unforce()
         self.assertEqual(self.successResultOf(self.force()), "MERGE")
 
+    def test_given_up_and_tried_again_when_it_failed(self) -> None:
+        """All in one turn: the item of the second attempt is not forgotten with that of the first."""
+        available: Deferred[bool] = Deferred()
+        self.adapter.snapshot_available = available
+        self.adapter.on_subscribe = lambda item: SubscribeError() if len(self.adapter.calls) == 1 else None
+        modes: list[str | None] = []
+
+        def again(mode: str | None) -> None:
+            modes.append(mode)
+            self.unforce()
+            self.adapter.snapshot_available = True
+            self.force().addCallback(modes.append)
+
+        self.force().addCallback(again)
+        available.callback(True)
+        self.assertEqual(modes, [None, "MERGE"])
+        self.assertEqual([item.name for item in self.world.data.items], ["item1"])
+
     def test_counted(self) -> None:
         """The last one releases the item."""
         self.force()
