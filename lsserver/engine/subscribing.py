@@ -50,7 +50,7 @@ async def prepare(session: Session, request: Subscribe) -> Subscription:
         items, fields = await _resolve(session, request, feed)
         session.allotment.size(request.sub_id, len(items), len(fields))
         grants = await _grant(session, request, feed, items)
-    except (Refusal, GeneratorExit):
+    except Refusal:
         raise
     except Exception as error:
         raise _unexpected(session, error) from error
