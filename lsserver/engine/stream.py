@@ -70,6 +70,7 @@ class Stream:
 
     __slots__ = (
         "_alarm",
+        "_allowed",
         "_aside",
         "_last_poll",
         "_most",
@@ -106,6 +107,7 @@ class Stream:
         self.bandwidth = bandwidth
         self._owner = owner
         self._alarm: Timer | None = None
+        self._allowed = 0
         self._aside: list[bytes] = []
         self._last_poll = -math.inf
         self.binding: Binding | None = None
@@ -122,10 +124,14 @@ class Stream:
         """A data notification that is never dropped."""
         if self.closed:
             return
-        most = self.settings.max_pending_notifications
-        if len(self.pending) >= most and sum(isinstance(entry, bytes) for entry in self.pending) >= most:
-            self._owner.overflowed()
-            return
+        if not self._allowed:
+            # Counted only when so many have come that it may be too many by now: there may be very many slots.
+            lines = sum(isinstance(entry, bytes) for entry in self.pending)
+            self._allowed = max(0, self.settings.max_pending_notifications - lines)
+            if not self._allowed:
+                self._owner.overflowed()
+                return
+        self._allowed -= 1
         self.pending.append(line)
         self.schedule()
 

@@ -227,6 +227,35 @@ class Told(SynchronousTestCase):
         self.assertEqual(client.connection.state, "aborted")
         self.assertEqual(list(waiting(client.session)), [])
 
+    def test_counted_seldom(self) -> None:
+        """However many items wait as well."""
+
+        class Entries(list):  # type: ignore[type-arg]
+            looks = 0
+
+            def __iter__(self) -> Iterator[Any]:
+                self.looks += 1
+                return super().__iter__()
+
+        world = World(max_pending_notifications=100)
+        client = world.session()
+        client.stall()
+        names = [f"item{number}" for number in range(200)]
+        client.subscribe(1, "MERGE", " ".join(names), "a", "")
+        for name in names:
+            world.data.update(name, {"a": "1"}, False)
+        assert client.session is not None
+        stream = client.session.stream
+        entries = stream.pending = Entries(stream.pending)
+        for number in range(1, 91):
+            client.message(f"LS_reqId=1&LS_message=x&LS_msg_prog={number}")
+        self.assertEqual((len(entries), entries.looks), (292, 0))
+        for number in range(91, 99):
+            client.message(f"LS_reqId=1&LS_message=x&LS_msg_prog={number}")
+        self.assertFalse(client.session.closed)
+        client.message("LS_reqId=1&LS_message=x&LS_msg_prog=99")
+        self.assertEqual((client.session.closed, entries.looks), (True, 1))
+
 
 class Log(SynchronousTestCase):
     """C{max_recovery_length} and C{session_recovery_millis} of what was sent."""
