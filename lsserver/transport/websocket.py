@@ -326,7 +326,11 @@ class LinesSocket(FrameProtocol):
             # A poll is still waiting here.
             if stream.session is None:
                 self.stream = before
-                before.writable = self.writer.writable
+                # It was not told while the other one had its place.
+                if not self.writer.writable:
+                    before.congested()
+                elif not before.writable:
+                    before.drained()
             else:
                 before.lost()
 

@@ -677,6 +677,31 @@ class BackPressure(Base):
         session = self.kernel.sessions["S1"]
         self.assertEqual(session.writable, [session.connection])
 
+    def test_drained_while_another_session_is_refused(self) -> None:
+        """The poll that goes on learns of it."""
+        client = self.open()
+        client.send(CREATE + "&LS_polling=true")
+        session = self.kernel.sessions["S1"]
+        client.wire.producer.pauseProducing()
+        self.kernel.hold, self.kernel.refusal = True, b"CONERR,1,no\r\n"
+        client.send(CREATE)
+        client.wire.producer.resumeProducing()
+        self.kernel.decide()
+        self.assertTrue(session.connection.writable)
+        self.assertEqual(session.writable, [session.connection])
+
+    def test_congested_while_another_session_is_refused(self) -> None:
+        client = self.open()
+        client.send(CREATE + "&LS_polling=true")
+        session = self.kernel.sessions["S1"]
+        self.kernel.hold, self.kernel.refusal = True, b"CONERR,1,no\r\n"
+        client.send(CREATE)
+        client.wire.producer.pauseProducing()
+        self.kernel.decide()
+        self.assertFalse(session.connection.writable)
+        client.wire.producer.resumeProducing()
+        self.assertEqual(session.writable, [session.connection])
+
     def test_stuck(self) -> None:
         client = self.open()
         client.send(CREATE)
