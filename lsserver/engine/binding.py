@@ -34,6 +34,27 @@ class Binding:
     @ivar empty: no data notification was written yet.
     """
 
+    __slots__ = (
+        "_inactivity",
+        "_send_sync",
+        "_settings",
+        "_stream",
+        "_timers",
+        "_wheel",
+        "bound_at",
+        "closed",
+        "connection",
+        "empty",
+        "idle_millis",
+        "keepalive_millis",
+        "last_request",
+        "last_write",
+        "not_before",
+        "polling",
+        "polling_millis",
+        "room",
+    )
+
     def __init__(
         self,
         stream: Stream,

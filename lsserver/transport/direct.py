@@ -113,6 +113,7 @@ class DirectWriter:
         "_clock",
         "_handed",
         "_owner",
+        "_queued",
         "_send",
         "_taken",
         "_tcp",
@@ -131,6 +132,7 @@ class DirectWriter:
         self._timeout = write_timeout_millis / 1000
         self._timer: IDelayedCall | None = None
         self._handed = 0
+        self._queued = True
         self._taken = 0
         self.writable = True
         self.write: Callable[[bytes], None] = transport.write
@@ -164,10 +166,14 @@ class DirectWriter:
     # Writing
 
     def _write_tcp(self, data: bytes) -> None:
-        bottom = self._tcp
-        if bottom.dataBuffer or bottom._tempDataBuffer or bottom.disconnecting or not bottom.connected:
-            self._queue(data)
-            return
+        # The transport is asked only while it may have something: everything that
+        # is written comes through here, and its attributes are far away in memory.
+        if self._queued:
+            bottom = self._tcp
+            if self._waiting() or bottom.disconnecting or not bottom.connected:
+                self._queue(data)
+                return
+            self._queued = False
         try:
             sent = self._send(data)
         except OSError:
@@ -217,6 +223,7 @@ class DirectWriter:
             self._wait()
 
     def _queue(self, data: bytes) -> None:
+        self._queued = True
         self._handed += len(data)
         self._transport.write(data)
         self._wait()

@@ -42,6 +42,8 @@ SESSION_REQUESTS = ("create_session", "bind_session")
 CONTROL_REQUESTS = ("control", "msg", "heartbeat", "send_log")
 ALLOWED = b"GET, HEAD, OPTIONS, POST"
 
+_log = Logger(namespace="LightstreamerLogger.connections.http")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
@@ -60,7 +62,6 @@ class ProtocolResource(Resource):
     """What all names of requests have in common; C{answer} is what they do not."""
 
     isLeaf = True
-    _log = Logger(namespace="LightstreamerLogger.connections.http")
 
     def __init__(self, name: str, around: Surroundings) -> None:
         super().__init__()
@@ -168,11 +169,11 @@ class ControlResource(ProtocolResource):
             if isinstance(asked, Heartbeat):
                 self._around.kernel.heartbeat(asked)
             else:
-                self._log.debug("log of a client: {log}", log=asked)
+                _log.debug("log of a client: {log}", log=asked)
             result.callback(dialect.reqok(None))
         return result
 
     def _failed(self, failure: Failure, asked: ControlRequest, dialect: IDialect) -> bytes:
-        self._log.failure("request {request} failed", failure, request=asked)
+        _log.failure("request {request} failed", failure, request=asked)
         code = ControlCode.INTERNAL_ERROR
         return dialect.reqerr(asked.req_id, code, code.text)

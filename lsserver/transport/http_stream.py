@@ -8,6 +8,7 @@ connection for HTTP/1.0 (tlcp.md 2.7, 2.8).
 from __future__ import annotations
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web import http
 from zope.interface import implementer
@@ -22,6 +23,8 @@ from lsserver.transport.stream import StreamConnection
 
 RETRY_SECONDS = 5
 """When those who cannot be told otherwise may come back."""
+
+_log = Logger(namespace="LightstreamerLogger.connections")
 
 
 @implementer(IStreamConnection)
@@ -131,7 +134,7 @@ class HttpStream(StreamConnection):
 
     def stuck(self) -> None:
         """The client does not read: as if the connection was lost."""
-        self._log.info("{peer} takes nothing, connection dropped", peer=self._request.getClientAddress())
+        _log.info("{peer} takes nothing, connection dropped", peer=self._request.getClientAddress())
         self.lost()
         self._drop()
 

@@ -13,6 +13,8 @@ from lsserver.engine.quotas import Quota, network_of
 TELL_SECONDS = 60
 """Refused connections are logged with the first one, and then together: whoever floods us must not fill the log."""
 
+_log = Logger(namespace="LightstreamerLogger.connections")
+
 
 class Connections:
     """
@@ -22,8 +24,6 @@ class Connections:
     @param most_from_one: from one IPv4 address or IPv6 network.
     @ivar open: how many there are.
     """
-
-    _log = Logger(namespace="LightstreamerLogger.connections")
 
     def __init__(self, most: int | None, most_from_one: int | None, clock: IReactorTime) -> None:
         self._most = most
@@ -56,7 +56,7 @@ class Connections:
         now = self._clock.seconds()
         if now - self._told >= TELL_SECONDS:
             self._told = now
-            self._log.warn(
+            _log.warn(
                 "{count} connections refused, the last one of {peer}: " + why,
                 count=self._refused,
                 peer=getattr(peer, "host", peer),

@@ -43,6 +43,8 @@ MAX_V2 = 4_096
 
 ADDRESSES = IPv4Address | IPv6Address
 
+_log = Logger(namespace="LightstreamerLogger.connections")
+
 
 class ProxyError(Exception):
     """What came is no header. The text says why."""
@@ -99,8 +101,6 @@ class ProxyConnection(ProtocolWrapper):
     of the addresses in it.
     """
 
-    _log = Logger(namespace="LightstreamerLogger.connections")
-
     factory: ProxyFactory
     wrappedProtocol: Any
     transport: Any
@@ -155,7 +155,7 @@ class ProxyConnection(ProtocolWrapper):
     def _refuse(self, why: str) -> None:
         self._stop()
         self._head = b""
-        self._log.info("PROXY header of {peer}: {why}; connection closed", peer=self.transport.getPeer(), why=why)
+        _log.info("PROXY header of {peer}: {why}; connection closed", peer=self.transport.getPeer(), why=why)
         self.transport.abortConnection()
 
     def _stop(self) -> None:

@@ -20,6 +20,8 @@ from lsserver.engine.session import Session
 from lsserver.tlcp.codes import SessionCode
 from lsserver.tlcp.requests import BindSession, CreateSession
 
+_log = Logger(namespace="LightstreamerLogger.connections")
+
 
 class StreamConnection:
     """
@@ -30,7 +32,7 @@ class StreamConnection:
     @ivar session: the session that was bound here last; C{None} until the request is decided.
     """
 
-    _log = Logger(namespace="LightstreamerLogger.connections")
+    __slots__ = ("_creating", "_drained_early", "over", "session", "writable")
 
     def __init__(self) -> None:
         self.writable = True
@@ -73,7 +75,7 @@ class StreamConnection:
         self._creating = None
         if failure.check(CancelledError) and self.over:
             return
-        self._log.failure("a session request failed", failure)
+        _log.failure("a session request failed", failure)
         if not self.over:
             code = SessionCode.INTERNAL_ERROR
             self.refuse(client.dialect.conerr(code, code.text))

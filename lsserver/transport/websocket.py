@@ -49,6 +49,8 @@ MAX_DEBT = 30
 
 TOO_LONG = "Malformed request: longer than the request limit"
 
+_log = Logger(namespace="LightstreamerLogger.connections.WS")
+
 
 class WebSocketFactory(FrameFactory):
     """Makes the connections of one site."""
@@ -75,8 +77,6 @@ class LinesSocket(FrameProtocol):
     @ivar session: what a request without C{LS_session} refers to (3.7).
     @ivar stream: what C{session} is bound to here, if it is.
     """
-
-    _log = Logger(namespace="LightstreamerLogger.connections.WS")
 
     def __init__(self, kernel: Kernel, announced: Announced, new_client: Callable[[], Client]) -> None:
         super().__init__()
@@ -177,7 +177,7 @@ class LinesSocket(FrameProtocol):
         try:
             super().dataReceived(data)
         except Exception:
-            self._log.failure("reading from {peer} failed", peer=self.peer)
+            _log.failure("reading from {peer} failed", peer=self.peer)
             self.close(INTERNAL_ERROR)
         finally:
             self._receiving = False
@@ -223,7 +223,7 @@ class LinesSocket(FrameProtocol):
     def _slow_down(self, debt: float) -> None:
         """Read nothing more until it is time for the next request; what has been read already is executed."""
         if debt > MAX_DEBT:
-            self._log.info("{peer} sends far too many requests, connection closed", peer=self.peer)
+            _log.info("{peer} sends far too many requests, connection closed", peer=self.peer)
             self.close(POLICY_VIOLATION)
         elif debt and self._slowed is None:
             self.hold("rate")
@@ -250,7 +250,7 @@ class LinesSocket(FrameProtocol):
         elif isinstance(request, Heartbeat):
             self._kernel.heartbeat(request, self.session)
         elif isinstance(request, SendLog):
-            self._log.debug("log of a client: {lines}", lines=request.lines)
+            _log.debug("log of a client: {lines}", lines=request.lines)
 
     def _error(self, error: RequestError) -> bytes:
         if error.req_id is None:
@@ -278,7 +278,7 @@ class LinesSocket(FrameProtocol):
         result.addCallbacks(self.reply, self._control_failed, errbackArgs=(request,))
 
     def _control_failed(self, failure: Failure, request: ControlRequest) -> None:
-        self._log.failure("request {request} failed", failure, request=request)
+        _log.failure("request {request} failed", failure, request=request)
         code = ControlCode.INTERNAL_ERROR
         self.reply(self._dialect.reqerr(request.req_id, code, code.text))
 

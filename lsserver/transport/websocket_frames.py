@@ -34,6 +34,8 @@ MAX_DISCARDED = 64
 MAX_UNREAD = 65_536
 """Bytes that may wait for a client which goes on sending, before nothing more is read from it."""
 
+_log = Logger(namespace="LightstreamerLogger.connections.WS")
+
 
 class FrameFactory(WebSocketServerFactory):
     """
@@ -69,8 +71,6 @@ class FrameProtocol(WebSocketServerProtocol):
     @ivar lease: the connection's place among all.
     @ivar budget: how many requests may come on it; C{None} if that is not limited.
     """
-
-    _log = Logger(namespace="LightstreamerLogger.connections.WS")
 
     # Autobahn would copy its options one by one, and describe them in a debug message
     # that nobody asked for: most of what a new connection costs.
@@ -164,7 +164,7 @@ class FrameProtocol(WebSocketServerProtocol):
 
     def _too_slow(self) -> None:
         self._deadline = None
-        self._log.info("{peer} sends a message too slowly, connection dropped", peer=self.peer)
+        _log.info("{peer} sends a message too slowly, connection dropped", peer=self.peer)
         self.drop()
 
     def processControlFrame(self) -> Any:

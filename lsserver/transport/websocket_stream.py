@@ -46,6 +46,8 @@ class WebSocketStream(StreamConnection):
     @ivar polling: the client asked for a poll.
     """
 
+    __slots__ = ("_framer", "_replies", "_socket", "_writer", "polling")
+
     websocket = True
 
     def __init__(self, socket: StreamSocket, framer: TextFramer, polling: bool) -> None:
