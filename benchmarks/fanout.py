@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,6 +57,16 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def wait_for(port: int) -> None:
+    """Return when somebody listens on the port; the floor does not say so."""
+    for _ in range(500):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.01)
+    raise SystemExit(f"nobody listens on port {port}")
 
 
 @contextmanager
@@ -99,6 +110,7 @@ def measure_floor(arguments: argparse.Namespace) -> dict[str, Any]:
     command = [str(build("cserver")), "--port", str(port), "--expect", str(arguments.clients)]
     command += ["--rate", str(arguments.rate), "--size", str(arguments.size)]
     with running(command, None) as pid:
+        wait_for(port)
         options = ["--port", str(port), "--step", "s:SUB 0", "--step", "w:SUBOK"]
         return load(options, pid, arguments.seconds, arguments.clients)
 
