@@ -180,8 +180,9 @@ def problems_of(servers: Sequence[HttpServer], reactor: Any) -> list[str]:
         if server.name in seen:
             problems.append(f"two listeners are called {server.name!r}; names must differ")
         seen.add(server.name)
-        if not (server.name.isascii() and server.name.isprintable()):
-            problems.append(f"listener name {server.name!r}: must be ASCII without control characters")
+        # Some clients show the name as it is on the wire, where these two are encoded.
+        if not (server.name.isascii() and server.name.isprintable()) or set(server.name) & set(",%"):
+            problems.append(f"listener name {server.name!r}: must be ASCII without control characters, commas and %")
         if server.port and (place := (server.listening_interface, server.port)) in places:
             problems.append(f"two listeners are on {server.described()}")
         elif server.port:

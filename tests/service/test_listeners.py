@@ -107,10 +107,10 @@ class ProblemTests(SynchronousTestCase):
         )
 
     def test_names_are_readable(self) -> None:
-        for name in ("ä", "a\nb"):
+        for name in ("ä", "a\nb", "a,b", "50%"):
             self.assertEqual(
                 self.problems(HttpServer(name=name, port=1)),
-                [f"listener name {name!r}: must be ASCII without control characters"],
+                [f"listener name {name!r}: must be ASCII without control characters, commas and %"],
             )
 
     def test_ports_differ(self) -> None:
