@@ -118,6 +118,21 @@ class TlsTests(TestCase):
     def test_older_node_websocket(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self.play("Node8", "WS-STREAMING"))
 
+    def test_older_node_http_streaming(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.play("Node8", "HTTP-STREAMING"))
+
+    def test_web_websocket(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.play("Web9", "WS-STREAMING"))
+
+    def test_web_http_streaming(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.play("Web9", "HTTP-STREAMING"))
+
+    def test_web_http_polling(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.play("Web9", "HTTP-POLLING"))
+
+    def test_older_python_websocket(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.play("Python1", "WS-STREAMING"))
+
     def test_python_websocket(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self.play("Python2", "WS-STREAMING"))
 
