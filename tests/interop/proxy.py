@@ -28,7 +28,9 @@ class Link:
         self.request = (self.request + data)[:2000]
         if self.proxy.refuses(self.request):
             self.abort()
-        elif self.server is None:
+            return
+        data = self.proxy.passed(self, data)
+        if self.server is None:
             self._waiting.append(data)
         else:
             self.server.write(data)
@@ -191,6 +193,10 @@ class Proxy:
         """Whether to reset a connection on which this was sent so far."""
         return False
 
+    def passed(self, link: Link, data: bytes) -> bytes:
+        """What goes on to the server of what a client sends."""
+        return data
+
     def answer(self, link: Link, data: bytes) -> None:
         """Pass on what the server sent, or not. Only lines of updates are cut: what is about to be lost is data."""
         whole = self._is_whole(link)
@@ -258,5 +264,47 @@ class Buffering(NoWebSocket):
         link.client.write(whole)
 
 
-NETWORKS = {"breaking": Proxy, "no websocket": NoWebSocket, "buffering": Buffering}
+class Losing(Proxy):
+    """One that loses a WebSocket message: every one in which the word LOST stands."""
+
+    def __init__(self, reactor: Any, port: int, whole_polls: bool = False) -> None:
+        super().__init__(reactor, port, whole_polls)
+        self._rest: dict[Link, bytes] = {}
+
+    def passed(self, link: Link, data: bytes) -> bytes:
+        if link not in self._rest:
+            if b"upgrade: websocket" not in link.request.lower() or not data.endswith(b"\r\n\r\n"):
+                return data
+            self._rest[link] = b""
+            return data
+        rest, frames = self._rest[link] + data, []
+        while (length := _frame_length(rest)) is not None:
+            frame, rest = rest[:length], rest[length:]
+            if b"LOST" not in _payload(frame):
+                frames.append(frame)
+        self._rest[link] = rest
+        return b"".join(frames)
+
+
+def _head_length(frame: bytes) -> int:
+    """Of a client's frame, which is masked."""
+    return {126: 8, 127: 14}.get(frame[1] & 0x7F, 6)
+
+
+def _frame_length(data: bytes) -> int | None:
+    """Of the first frame in C{data}, C{None} if it is not complete."""
+    if len(data) < 2 or len(data) < _head_length(data):
+        return None
+    head = _head_length(data)
+    length = data[1] & 0x7F if head == 6 else int.from_bytes(data[2 : head - 4])
+    return head + length if len(data) >= head + length else None
+
+
+def _payload(frame: bytes) -> bytes:
+    head = _head_length(frame)
+    mask = frame[head - 4 : head]
+    return bytes(byte ^ mask[number % 4] for number, byte in enumerate(frame[head:]))
+
+
+NETWORKS = {"breaking": Proxy, "no websocket": NoWebSocket, "buffering": Buffering, "losing": Losing}
 """What can be between client and server, by what scenarios call it."""

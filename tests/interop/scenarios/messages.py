@@ -61,6 +61,27 @@ def messages_in_sequence(s: Script) -> None:
         assert_equal(order, list(texts))
 
 
+@scenario(lambda sdk, transport: transport == "WS-STREAMING", network="losing")
+def message_lost(s: Script) -> None:
+    """The server gives it up when the next has waited long enough for it."""
+    s.connect()
+    s.send("ok:zero", "zero", sequence="one", wait=500)
+    s.until("zero")
+    s.send("ok:LOST", "lost", sequence="one", wait=500)
+    s.send("ok:other", "other")
+    s.until("other")
+    s.send("ok:next", "next", sequence="one", wait=500)
+    s.see("zero", ["processed", "zero"])
+    s.see("other", ["processed", "other"])
+    s.see("lost", ["discarded"])
+    s.see("next", ["processed", "next"])
+
+    @s.check
+    def in_order(seen: Seen) -> None:
+        order = [event[0] for event in seen.events if event[0] in ("lost", "next")]
+        assert_equal(order, ["lost", "next"])
+
+
 @scenario()
 def many_messages(s: Script) -> None:
     """More than fit into one batch, in three sequences and none."""
