@@ -1,13 +1,14 @@
 """TLCP-diff: numbers, encoding, applying."""
 
-from unittest.mock import patch
+import sys
+from unittest.mock import Mock, patch
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from lsserver.tlcp import tlcp_diff
-from lsserver.tlcp.tlcp_diff import DiffError, apply, best_edits, make, number, plain_edits
+from lsserver.tlcp.tlcp_diff import DiffError, apply, best_edits, fast_edits, make, number, plain_edits
 
 EXAMPLES = (
     ("foo", "d", "foo"),
@@ -99,6 +100,14 @@ class EnginesTests(SynchronousTestCase):
             diff = make(base, target)
         assert diff is not None
         self.assertEqual(apply(base, diff), target)
+
+    def test_compiled_engine(self) -> None:
+        """It is told how long it may take; there are Pythons for which it is not to be had."""
+        compiled = Mock(return_value=[("=", "a"), ("+", "b")])
+        with patch.dict(sys.modules, {"fast_diff_match_patch": Mock(diff=compiled)}):
+            self.assertEqual(fast_edits()("a", "ab"), [("=", "a"), ("+", "b")])
+        (_, options) = compiled.call_args
+        self.assertEqual(options["timelimit"], tlcp_diff.TIME_LIMIT)
 
     def test_choice(self) -> None:
         """The compiled one if it can be imported, else the other."""
