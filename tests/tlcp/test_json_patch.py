@@ -3,7 +3,7 @@
 import contextlib
 import json
 from typing import Any
-from unittest.mock import patch
+from unittest import mock
 
 import jsonpatch
 from hypothesis import given
@@ -96,7 +96,7 @@ class MakeTests(SynchronousTestCase):
         self.check("foo", '{"a":1}', None)
         self.check('{"a":1}', '{"a":NaN}', None)
         # How deep is too deep depends on the version of Python.
-        with patch.object(json_patch, "parse", side_effect=RecursionError):
+        with mock.patch.object(json_patch, "parse", side_effect=RecursionError):
             self.check("[[]]", "[1]", None)
         self.check(json.dumps("x" * MAX_LENGTH), "[1]", None)
 
