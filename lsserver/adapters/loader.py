@@ -8,9 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,6 +23,7 @@ from lsserver.adapters.interfaces import IAdapterSetPlugin
 from lsserver.adapters.invocation import CallSettings
 from lsserver.adapters.literal import LiteralBasedProvider
 from lsserver.adapters.namespace import Namespace
+from lsserver.adapters.one_line import OneLine
 from lsserver.adapters.resolving import BuiltIn, described, new_adapter
 
 CONFIGURATION = "adapters.xml"
@@ -154,70 +153,48 @@ def from_option(text: str, *, calls: CallSettings | None = None, reactor: Any = 
     @raise LoadError: says which part is wrong.
     """
     line = _Line()
-    set_id, *parts = _split(text)
-    if not set_id or "=" in set_id:
-        raise LoadError("an adapter set begins with its id: ID,data=module:Class")
-    for part in parts:
-        key, equals, value = part.partition("=")
-        if not equals:
-            raise LoadError(f"{part!r} must be written name=value")
-        line.take(key.strip(), value)
-    return line.adapter_set(set_id.strip(), calls, reactor)
+    set_id = line.read(text)
+    return line.adapter_set(set_id, calls, reactor)
 
 
-@dataclass
-class _Line:
-    """The parts of a one-line description."""
+class _Line(OneLine):
+    """Adapters that are classes."""
 
-    data: dict[str, str] = field(default_factory=dict)
-    metadata: str | None = None
-    blocking: bool | None = None
-    parameters: list[tuple[str, str, str]] = field(default_factory=list)
+    example = "ID,data=module:Class"
+    keys = "metadata, blocking"
 
-    def take(self, key: str, value: str) -> None:
-        owner, dot, name = key.partition(".")
+    def __init__(self) -> None:
+        super().__init__()
+        self._metadata: str | None = None
+        self._blocking: bool | None = None
+
+    def take(self, key: str, value: str) -> bool:
         if key == "data":
             module, colon, rest = value.strip().partition(":")
             path, _, adapter = rest.partition(":")
-            adapter = adapter or "DEFAULT"
-            if adapter in self.data or adapter in ("param", "metadata"):
-                taken = "is there twice" if adapter in self.data else "is a reserved name"
-                raise LoadError(f"{key}={value}: Data Adapter {adapter} {taken}")
-            self.data[adapter] = f"{module}:{path}" if colon else module
+            self.add_data(value, adapter, f"{module}:{path}" if colon else module)
         elif key == "metadata":
-            self.metadata = value.strip()
+            self._metadata = value.strip()
         elif key == "blocking":
             if value not in ("yes", "no"):
                 raise LoadError(f"blocking must be yes or no, not {value!r}")
-            self.blocking = value == "yes"
-        elif dot and owner and name:
-            self.parameters.append((owner, name, value))
+            self._blocking = value == "yes"
         else:
-            raise LoadError(f"{key!r} must be data, metadata, blocking, param.NAME, metadata.NAME or ADAPTER.NAME")
+            return False
+        return True
 
     def adapter_set(self, set_id: str, calls: CallSettings | None, reactor: Any) -> AdapterSet:
-        if not self.data:
-            raise LoadError(f"adapter set {set_id} has no data=module:Class")
-        for owner, name, _ in self.parameters:
-            if owner not in ("param", "metadata") and owner not in self.data:
-                raise LoadError(f"{owner}.{name}: there is no Data Adapter {owner}")
         metadata: Any = (
-            LiteralBasedProvider() if self.metadata is None else new_adapter(self.metadata, _import_from_here)
+            LiteralBasedProvider() if self._metadata is None else new_adapter(self._metadata, _import_from_here)
         )
         options = SetOptions(metadata=self._options("metadata"), data={name: self._options(name) for name in self.data})
-        if self.metadata is None:
+        if self._metadata is None:
             _warn_of_default(set_id, options.metadata.parameters)
         data = {name: new_adapter(text, _import_from_here) for name, text in self.data.items()}
         return AdapterSet(set_id, metadata, data, options=options, calls=calls, reactor=reactor)
 
     def _options(self, adapter: str) -> AdapterOptions:
-        chosen = [parameter for parameter in self.parameters if parameter[0] in ("param", adapter)]
-        chosen.sort(key=lambda parameter: parameter[0] == adapter)
-        return AdapterOptions(parameters={name: value for _, name, value in chosen}, blocking=self.blocking)
-
-
-def _split(text: str) -> list[str]:
-    return [part.replace("\\,", ",") for part in re.split(r"(?<!\\),", text)]
+        return AdapterOptions(parameters=self.chosen(adapter), blocking=self._blocking)
 
 
 def _import_from_here(name: str) -> ModuleType:

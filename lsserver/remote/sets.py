@@ -5,9 +5,7 @@ class, and one line of the command line (remote-adapters.md 18).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -15,13 +13,12 @@ from lsserver.adapters.adapter_set import AdapterOptions, AdapterSet, SetOptions
 from lsserver.adapters.errors import LoadError
 from lsserver.adapters.invocation import CallSettings
 from lsserver.adapters.literal import LiteralBasedProvider
+from lsserver.adapters.one_line import OneLine
 from lsserver.adapters.resolving import BuiltIn
 from lsserver.remote import settings
 from lsserver.remote.data import RemoteDataProvider
 from lsserver.remote.metadata import RemoteMetadataProvider
 from lsserver.remote.settings import ParameterError
-
-DEFAULT = "DEFAULT"
 
 LINE_PARAMETERS = {
     "first_connection_timeout_millis": "0",
@@ -67,61 +64,45 @@ def from_option(text: str, *, calls: CallSettings | None = None, reactor: Any = 
 
     @raise LoadError: says which part is wrong.
     """
-    set_id, *parts = [part.replace("\\,", ",") for part in re.split(r"(?<!\\),", text)]
-    if not set_id.strip() or "=" in set_id:
-        raise LoadError("a set of remote adapters begins with its id: ID,data=PORT")
     line = _Line()
-    for part in parts:
-        key, equals, value = part.partition("=")
-        if not equals:
-            raise LoadError(f"{part!r} must be written name=value")
-        line.take(key.strip(), value)
-    return line.adapter_set(set_id.strip(), calls, reactor)
+    set_id = line.read(text)
+    return line.adapter_set(set_id, calls, reactor)
 
 
-@dataclass
-class _Line:
-    """The parts of one line; the ports are parameters too."""
+class _Line(OneLine):
+    """Adapters that are ports; these are parameters too."""
 
-    data: dict[str, dict[str, str]] = field(default_factory=dict)
-    metadata: dict[str, str] | None = None
-    parameters: list[tuple[str, str, str]] = field(default_factory=list)
+    example = "ID,data=PORT"
+    keys = "metadata"
 
-    def take(self, key: str, value: str) -> None:
-        owner, dot, name = key.partition(".")
+    def __init__(self) -> None:
+        super().__init__()
+        self._metadata: dict[str, str] | None = None
+
+    def take(self, key: str, value: str) -> bool:
         if key == "data":
             ports, _, adapter = value.strip().partition(":")
-            adapter = adapter or DEFAULT
-            if adapter in self.data or adapter in ("param", "metadata"):
-                taken = "is there twice" if adapter in self.data else "is a reserved name"
-                raise LoadError(f"{key}={value}: Data Adapter {adapter} {taken}")
             port, plus, notify_port = ports.partition("+")
-            self.data[adapter] = {"request_reply_port": port} | ({"notify_port": notify_port} if plus else {})
+            self.add_data(value, adapter, {"request_reply_port": port} | ({"notify_port": notify_port} if plus else {}))
         elif key == "metadata":
-            if self.metadata is not None:
+            if self._metadata is not None:
                 raise LoadError(f"{key}={value}: there is a metadata port already")
-            self.metadata = {"request_reply_port": value.strip()}
-        elif dot and owner and name:
-            self.parameters.append((owner, name, value))
+            self._metadata = {"request_reply_port": value.strip()}
         else:
-            raise LoadError(f"{key!r} must be data, metadata, param.NAME, metadata.NAME or ADAPTER.NAME")
+            return False
+        return True
 
     def adapter_set(self, set_id: str, calls: CallSettings | None, reactor: Any) -> AdapterSet:
-        if not self.data:
-            raise LoadError(f"adapter set {set_id} has no data=PORT")
-        for owner, name, _ in self.parameters:
-            if owner not in ("param", "metadata") and owner not in self.data:
-                raise LoadError(f"{owner}.{name}: there is no Data Adapter {owner}")
         data = {
             name: self._options(name, LINE_PARAMETERS | LINE_DATA_PARAMETERS | ports)
             for name, ports in self.data.items()
         }
-        if self.metadata is None:
+        if self._metadata is None:
             metadata: Any = LiteralBasedProvider()
-            metadata_options = AdapterOptions(parameters=self._chosen("metadata"))
+            metadata_options = AdapterOptions(parameters=self.chosen("metadata"))
         else:
             metadata = RemoteMetadataProvider()
-            metadata_options = self._options("metadata", LINE_PARAMETERS | LINE_METADATA_PARAMETERS | self.metadata)
+            metadata_options = self._options("metadata", LINE_PARAMETERS | LINE_METADATA_PARAMETERS | self._metadata)
         return AdapterSet(
             set_id,
             metadata,
@@ -131,14 +112,8 @@ class _Line:
             reactor=reactor,
         )
 
-    def _chosen(self, adapter: str) -> dict[str, str]:
-        """The parameters of one adapter; its own win over those of all."""
-        chosen = [parameter for parameter in self.parameters if parameter[0] in ("param", adapter)]
-        chosen.sort(key=lambda parameter: parameter[0] == adapter)
-        return {name: value for _, name, value in chosen}
-
     def _options(self, adapter: str, defaults: dict[str, str]) -> AdapterOptions:
-        parameters = defaults | self._chosen(adapter)
+        parameters = defaults | self.chosen(adapter)
         try:
             settings.read(parameters)
         except ParameterError as error:

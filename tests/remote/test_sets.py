@@ -96,8 +96,8 @@ class LineTests(SynchronousTestCase):
 
     def test_what_is_wrong(self) -> None:
         for text, complaint in (
-            ("", "a set of remote adapters begins with its id: ID,data=PORT"),
-            ("data=6661", "a set of remote adapters begins with its id: ID,data=PORT"),
+            ("", "an adapter set begins with its id: ID,data=PORT"),
+            ("data=6661", "an adapter set begins with its id: ID,data=PORT"),
             ("DEMO", "adapter set DEMO has no data=PORT"),
             ("DEMO,metadata=6663", "adapter set DEMO has no data=PORT"),
             ("DEMO,6661", "'6661' must be written name=value"),
