@@ -1,5 +1,5 @@
 """
-The Data Adapter of the stock list, used by several adapter sets.
+The adapters of the stock list, used by several adapter sets.
 
 Items C{item1} to C{item30}, mode MERGE, with the fields C{stock_name},
 C{last_price}, C{time}, C{pct_change}, C{bid_quantity}, C{bid}, C{ask},
@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from market import Market, Quote, market_of
 
-from lsserver.adapters.errors import SubscribeError
+from lsserver.adapters.errors import NotificationError, SubscribeError
 from lsserver.adapters.interfaces import IAdapterContext
+from lsserver.adapters.literal import LiteralBasedProvider
 from lsserver.adapters.providers import DataProvider
 
 
@@ -50,3 +51,11 @@ class QuoteAdapter(DataProvider):
         """The server stops: leave nothing running."""
         for item in tuple(self._subscribed):
             self.unsubscribe(item)
+
+
+class QuoteMetadata(LiteralBasedProvider):
+    """Lists of names are groups and schemas; there is nothing to send."""
+
+    def notify_user_message(self, user: str | None, session_id: str, message: str) -> None:
+        """No message means anything here."""
+        raise NotificationError(f"wrong message {message[:100]!r}")

@@ -8,7 +8,7 @@ from datetime import datetime
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from lsserver.adapters.errors import SubscribeError
+from lsserver.adapters.errors import NotificationError, SubscribeError
 from tests.demos.opened import OpenedSet, market_module, open_set
 
 FIELDS = {
@@ -248,3 +248,10 @@ class QuoteAdapterTests(SynchronousTestCase):
         now = opened.clock.seconds()
         self.assertEqual(snapshot["time"], datetime.fromtimestamp(now).strftime("%H:%M:%S"))
         self.assertEqual(snapshot["timestamp"], str(int(now * 1000)))
+
+
+class Messages(SynchronousTestCase):
+    def test_every_message_is_wrong(self) -> None:
+        for folder in ("stocklist", "welcome"):
+            metadata = open_set(folder).metadata
+            self.assertRaises(NotificationError, metadata.notify_user_message, None, "S1", "BUY|item1")
