@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from lsserver.adapters.adapter_set import AdapterSet
 from lsserver.engine.admission import TEMPORARY, Admission, refuse
 from lsserver.engine.ageing import Ageing
+from lsserver.engine.causes import Causes
 from lsserver.engine.client import Client
 from lsserver.engine.connection import IStreamConnection
 from lsserver.engine.flusher import Flusher
@@ -74,7 +75,8 @@ class Kernel:
         self._unused: set[str] = set()
         self._ageing = Ageing(self._wheel, settings.session_recovery_millis, self.sessions.values)
         self.load = Load(settings, clock, self._flusher, self._waiting_calls, self._unused.__len__)
-        self._around = Surroundings(settings, self._wheel, self._flusher, self._forget, self._later)
+        self._causes = Causes((settings.max_polling_millis + settings.session_timeout_millis) / 1000)
+        self._around = Surroundings(settings, self._wheel, self._flusher, self._forget, self._remember, self._later)
 
     # Life
 
@@ -139,6 +141,9 @@ class Kernel:
         if session not in self._closing and not session.over.called:
             self._closing.add(session)
             session.over.addCallback(lambda _: self._closing.discard(session))
+
+    def _remember(self, session: Session, code: int, text: str) -> None:
+        self._causes.remember(session.id, code, text, self._wheel.now())
 
     def _new_id(self) -> str:
         # The only credential on later requests, so it must not be guessed.
@@ -293,6 +298,11 @@ class Kernel:
         session = self._find(request, implicit)
         dialect = client.dialect
         if session is None:
+            named = request.session or (implicit.id if implicit is not None else "")
+            cause = self._causes.find(named, self._wheel.now())
+            if cause is not None:
+                connection.refuse(dialect.end(*cause))
+                return None
             code = SessionCode.SESSION_NOT_FOUND
         elif session.dialect.values is not dialect.values:
             code = SessionCode.INCOMPATIBLE_PROTOCOL

@@ -62,6 +62,7 @@ class Surroundings:
     wheel: Wheel
     flusher: Flusher
     forget: Callable[[Session], None]
+    remember: Callable[[Session, int, str], None]
     later: Callable[[Callable[[], None]], None]
 
 
@@ -378,6 +379,8 @@ class Session:
     def close(self, code: int, text: str, close_socket: bool = False) -> None:
         """Close the session and tell the client why, if it is bound."""
         if not self.closed:
+            # Even if it is bound: what is written now may be lost with its connection.
+            self._around.remember(self, code, text)
             try:
                 self.stream.end(code, text, close_socket)
             finally:

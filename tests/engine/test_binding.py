@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from lsserver.engine import causes
 from lsserver.tlcp.versions import Version
 from tests.engine.world import FakeClient, World
 
@@ -774,7 +775,47 @@ class Binds(BindingCase):
                 BindSession(), self.client.connection, self.client.client, self.client.session
             )
         )
-        self.assertEqual(self.client.lines(), ["CONERR,20,Session not found"])
+        self.assertEqual(self.client.lines(), ["END,31,Destroy invoked by client"])
+
+    def test_closed_while_the_client_was_away(self) -> None:
+        """It must not take the session for lost and open another (tlcp.md 4.9)."""
+        for lost in (False, True):
+            client = self.world.client().create(POLL)
+            client.bind(f"{POLL}&LS_polling_millis=15000&LS_idle_millis={'1000' if lost else '0'}")
+            if lost:
+                client.lose()
+            client.lines()
+            assert client.session is not None
+            client.session.close(35, "another")
+            self.world.advance(24)
+            client.bind(POLL)
+            self.assertEqual(client.lines(), ["END,35,another"])
+            self.assertEqual(client.connection.state, "refused")
+            self.world.advance(2)
+            client.bind(POLL)
+            self.assertEqual(client.lines(), ["CONERR,20,Session not found"])
+
+    def test_end_that_was_lost_with_its_connection(self) -> None:
+        self.client.create()
+        assert self.client.session is not None
+        self.client.session.close(48, "duration")
+        self.client.bind("LS_recovery_from=0")
+        self.assertEqual(self.client.lines()[-1], "END,48,duration")
+
+    def test_causes_are_not_kept_without_bound(self) -> None:
+        self.patch(causes, "MAX_CAUSES", 2)
+        clients = [self.world.client().create() for _ in range(3)]
+        for client in clients:
+            assert client.session is not None
+            client.session.close(-1, "bye")
+            client.bind()
+            self.assertEqual(client.lines(), ["END,-1,bye"])
+        for client in clients:
+            client.bind()
+        self.assertEqual(
+            [client.lines() for client in clients],
+            [["CONERR,20,Session not found"], ["END,-1,bye"], ["END,-1,bye"]],
+        )
 
     def test_absurd_numbers(self) -> None:
         """As large as the parser lets them be."""

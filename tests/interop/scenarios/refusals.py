@@ -63,6 +63,18 @@ def conflicting_session(s: Script) -> None:
     s.leave_out("m")
 
 
+@scenario(lambda sdk, transport: transport is not None and transport.endswith("POLLING"))
+def conflicting_session_between_polls(s: Script) -> None:
+    """The client that is away hears of it when it comes back, and does not come back as a third session."""
+    s.connect("first", user="single{run}", options={"PollingInterval": 700, "IdleTimeout": 0})
+    s.connect("second", user="single{run}")
+    s.see("first:error", [35, ANY])
+    s.until("first", "status", "DISCONNECTED")
+    s.send("ok", "m", client="second")
+    s.until("m")
+    s.leave_out("m")
+
+
 # Name, code, text that the application sees, subscription.
 REFUSED: list[tuple[str, int, Any, dict[str, Any]]] = [
     ("group", 21, ANY, {"mode": "MERGE", "group": "refused", "fields": ["a"]}),
