@@ -2,8 +2,8 @@
 Every suite of the project, one after the other: C{python -m tests}.
 
 C{python -m tests NAME…} hands the dotted names to trial and does nothing else.
-The end is a table and the line C{N passed, N failed, N skipped}, which counts
-what trial counted, and one for each check that is not trial's.
+The end is what failed, a table and the line C{N passed, N failed, N skipped}, which
+counts what trial counted, and one for each check that is not trial's.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests import failures
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
@@ -38,6 +40,7 @@ class Outcome:
     failed: int
     skipped: int
     seconds: float
+    failures: list[str] = field(default_factory=list)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -103,17 +106,22 @@ def run(name: str, commands: Sequence[Sequence[str]]) -> list[Outcome]:
     print(f"\n=== {name}", flush=True)
     begin = time.monotonic()
     passed = failed = skipped = 0
+    told: list[str] = []
     for command in commands:
         status, output = show(command)
         counted = count(output) if "twisted.trial" in command else None
         if counted is None:
             ok = status == 0
             passed, failed = passed + ok, failed + (not ok)
+            if not ok:
+                told.append(failures.of_command(name, status, output))
             continue
         passed, failed, skipped = (a + b for a, b in zip((passed, failed, skipped), counted, strict=True))
+        told += failures.of_trial(output)
         if status != 0 and counted[1] == 0:
             failed += 1
-    return [Outcome(name, passed, failed, skipped, time.monotonic() - begin)]
+            told.append(failures.of_command(name, status, output))
+    return [Outcome(name, passed, failed, skipped, time.monotonic() - begin, told)]
 
 
 def show(command: Sequence[str]) -> tuple[int, str]:
@@ -144,7 +152,10 @@ def count(output: str) -> tuple[int, int, int] | None:
 
 
 def report(outcomes: Sequence[Outcome]) -> str:
-    """Print the table and the line that ends it; that line."""
+    """Print what failed, the table and the line that ends it; that line."""
+    failed_ones = failures.shown([line for outcome in outcomes for line in outcome.failures])
+    if failed_ones:
+        print("\n=== failed", *failed_ones, sep="\n")
     print(f"\n{'suite':<16}{'passed':>8}{'failed':>8}{'skipped':>8}{'seconds':>9}")
     for outcome in outcomes:
         print(f"{outcome.name:<16}{outcome.passed:>8}{outcome.failed:>8}{outcome.skipped:>8}{outcome.seconds:>9.1f}")
