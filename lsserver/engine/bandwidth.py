@@ -30,7 +30,6 @@ class Bandwidth:
     def __init__(self, requested: float, allowed: float) -> None:
         self.requested = requested
         self.allowed = allowed
-        self._bytes_per_second = math.inf
         self._rest = 0.0
         self._since = 0.0
         self._apply()
@@ -40,15 +39,24 @@ class Bandwidth:
         """kbit/s, the smaller of the two."""
         return min(self.requested, self.allowed)
 
-    def request(self, kbps: float) -> None:
+    def request(self, kbps: float, now: float) -> None:
         """The client changes its mind."""
+        self._settle(now)
         self.requested = kbps
         self._apply()
 
-    def allow(self, kbps: float) -> None:
+    def allow(self, kbps: float, now: float) -> None:
         """Somebody who may overrules the Metadata Adapter; what the client asked for is not forgotten."""
+        self._settle(now)
         self.allowed = kbps
         self._apply()
+
+    def _settle(self, now: float) -> None:
+        """The time up to C{now} counts at the rate that held in it; without a limit all is paid for at once."""
+        if self.limited:
+            self.wait(now)
+        else:
+            self._rest, self._since = 0.0, now
 
     def _apply(self) -> None:
         self._bytes_per_second = self.effective * 1000 / 8

@@ -144,7 +144,7 @@ class Session:
                 return False
             replay = missing
         if request.requested_max_bandwidth is not None:
-            self.bandwidth.request(request.requested_max_bandwidth)
+            self.bandwidth.request(request.requested_max_bandwidth, self._wheel.now())
         self._bind(connection, request, client, replay, request.recovery_from)
         return True
 
@@ -328,12 +328,12 @@ class Session:
     def constrain(self, bandwidth: float | None) -> None:
         """C{constrain}."""
         if bandwidth is not None:
-            self.bandwidth.request(bandwidth)
+            self.bandwidth.request(bandwidth, self._wheel.now())
         self._constrained()
 
     def allow_bandwidth(self, kbps: float) -> None:
         """Another limit than the Metadata Adapter's (adapters-api.md 6.1), in kbit/s; infinite = none."""
-        self.bandwidth.allow(kbps)
+        self.bandwidth.allow(kbps, self._wheel.now())
         self._constrained()
 
     def _constrained(self) -> None:

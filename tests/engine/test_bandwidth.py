@@ -255,3 +255,31 @@ class Bucket(SynchronousTestCase):
         bandwidth.wait(1000)
         bandwidth.spend(2000)
         self.assertGreater(bandwidth.wait(1000), 0)
+
+    def test_a_change_does_not_forgive_a_debt(self) -> None:
+        """The time before it counts at the rate that held then."""
+        bandwidth = Bandwidth(8, math.inf)
+        bandwidth.wait(100)
+        bandwidth.spend(10_200)
+        self.assertApproximates(bandwidth.wait(100), 10.0, 0.01)
+        bandwidth.request(80, 105)
+        self.assertApproximates(bandwidth.wait(105), 0.5, 0.01)
+        bandwidth.allow(8, 105.25)
+        self.assertApproximates(bandwidth.wait(105.25), 2.5, 0.01)
+
+    def test_changes_at_once_give_nothing(self) -> None:
+        bandwidth = Bandwidth(8, math.inf)
+        bandwidth.wait(100)
+        bandwidth.spend(10_200)
+        for number in range(100):
+            bandwidth.request(8 + number % 2, 100)
+        self.assertApproximates(bandwidth.wait(100), 8.89, 0.01)
+
+    def test_no_debt_remains_of_a_time_without_limit(self) -> None:
+        bandwidth = Bandwidth(8, math.inf)
+        bandwidth.wait(100)
+        bandwidth.spend(10_200)
+        bandwidth.request(math.inf, 100)
+        bandwidth.request(8, 101)
+        self.assertLess(bandwidth.wait(101), 0.01)
+        self.assertEqual(bandwidth.wait(101.01), 0)
