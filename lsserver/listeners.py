@@ -7,17 +7,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from OpenSSL import SSL
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
-from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint, serverFromString
+from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint, _parse, serverFromString
 from twisted.internet.interfaces import IListeningPort, IOpenSSLContextFactory, IStreamServerEndpoint
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
-from lsserver.tls import CertificateError, Certificates, Keystore, TlsSettings, Truststore
+from lsserver.tls import CertificateError, Certificates, Keystore, Reloaded, TlsSettings, Truststore
+from lsserver.tls import reason as tls_reason
 from lsserver.transport.proxy import ProxiedEndpoint, ProxyFactory
 from lsserver.transport.settings import ResponseHttpHeaders, TransportSettings
-from lsserver.transport.tls import harden
+from lsserver.transport.tls import context_of, use_contexts_of
 
 DEFAULT_NAME = "Lightstreamer HTTP Server"
 DEFAULT_PORT = 8080
@@ -216,14 +219,44 @@ def _from_string(reactor: Any, text: str) -> IStreamServerEndpoint:
     if "sslmethod=" in text:
         raise ListenerError("sslmethod is not taken; TLS 1.2 or newer is always spoken")
     try:
-        return harden(serverFromString(reactor, text))
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, text)
+        context = context_of(endpoint)
     except OSError as error:
-        raise ListenerError(f"cannot read {error.filename!r}: {error.strerror}") from None
+        raise ListenerError(_unreadable(error)) from None
     except Exception as error:  # plugins and OpenSSL raise what they like; all of it means a wrong text
         raise ListenerError(
             f"not an endpoint ({_reason(error)}); examples: tcp:8080, tcp:8080:interface=127.0.0.1, "
             "ssl:8443:privateKey=key.pem:certKey=cert.pem"
         ) from None
+    if context is not None:
+        use_contexts_of(endpoint, Reloaded(_files_of(text), lambda: _context_again(reactor, text)))
+    return endpoint
+
+
+def _files_of(text: str) -> list[Path]:
+    """The files of an C{ssl:} endpoint string that make its TLS context, the certificate first."""
+    _, given = _parse(text)
+    key = given.get("privateKey", "server.pem")
+    files = [given.get("certKey", key), key, given.get("extraCertChain"), given.get("dhParameters")]
+    return [Path(file) for file in dict.fromkeys(files) if file is not None]
+
+
+def _context_again(reactor: Any, text: str) -> SSL.Context:
+    """
+    @raise CertificateError: the files of an C{ssl:} endpoint string have changed and are of no use now.
+    """
+    try:
+        context = context_of(serverFromString(reactor, text))
+        assert context is not None
+        return context
+    except OSError as error:
+        raise CertificateError(_unreadable(error)) from None
+    except Exception as error:  # as above
+        raise CertificateError(f"the files of {text!r} do not work: {tls_reason(error)}") from None
+
+
+def _unreadable(error: OSError) -> str:
+    return f"cannot read {error.filename!r}: {error.strerror}"
 
 
 def _reason(error: Exception) -> str:

@@ -5,6 +5,7 @@ Certificates of TLS sockets: PEM files that may be replaced while the server run
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,12 +67,50 @@ class TlsSettings:
 
 
 @implementer(IOpenSSLContextFactory)
-class Certificates:
+class Reloaded:
     """
     The TLS context of a socket, made anew when one of its files has changed, so
     that a renewed certificate needs no restart. Files that cannot be used are
     logged, and the context stays.
     """
+
+    def __init__(self, files: Sequence[Path], load: Callable[[], SSL.Context]) -> None:
+        """
+        @param files: the first one is named in the log.
+        @param load: makes the context of what they are now.
+        @raise CertificateError: C{load} does.
+        """
+        self._files = files
+        self._load = load
+        self._stamp = self._stamps()
+        self._context = load()
+
+    def getContext(self) -> SSL.Context:
+        """The context for the next connection."""
+        stamp = self._stamps()
+        if stamp != self._stamp:
+            self._stamp = stamp
+            try:
+                self._context = self._load()
+                log.info("{file} has changed and is used", file=str(self._files[0]))
+            except CertificateError as error:
+                log.error("{error}; the certificate from before stays in use", error=error)
+        return self._context
+
+    def _stamps(self) -> list[tuple[int, int]]:
+        """What changes when a file does; a file that is not there has none."""
+        found = []
+        for file in self._files:
+            try:
+                state = file.stat()
+            except OSError:
+                continue
+            found.append((state.st_mtime_ns, state.st_ino))
+        return found
+
+
+class Certificates(Reloaded):
+    """The TLS context that the configuration asks for."""
 
     def __init__(self, settings: TlsSettings) -> None:
         """
@@ -87,34 +126,10 @@ class Certificates:
         self._certificate = keystore.keystore_file
         self._key = keystore.private_key_file or keystore.keystore_file
         self._trust = trust if settings.ask or settings.force else None
-        self._stamp = self._stamps()
-        self._options = self._load()
+        files = [file for file in (self._certificate, self._key, self._trust) if file is not None]
+        super().__init__(files, self._made)
 
-    def getContext(self) -> SSL.Context:
-        """The context for the next connection."""
-        stamp = self._stamps()
-        if stamp != self._stamp:
-            self._stamp = stamp
-            try:
-                self._options = self._load()
-                log.info("{file} has changed and is used", file=str(self._certificate))
-            except CertificateError as error:
-                log.error("{error}; the certificate from before stays in use", error=error)
-        context: SSL.Context = self._options.getContext()
-        return context
-
-    def _stamps(self) -> list[tuple[int, int]]:
-        """What changes when a file does; a file that is not there has none."""
-        found = []
-        for file in filter(None, (self._certificate, self._key, self._trust)):
-            try:
-                state = file.stat()
-            except OSError:
-                continue
-            found.append((state.st_mtime_ns, state.st_ino))
-        return found
-
-    def _load(self) -> CertificateOptions:
+    def _made(self) -> SSL.Context:
         settings = self._settings
         first, *chain = _certificates(self._certificate)
         key = _read(self._key)
@@ -133,12 +148,13 @@ class Certificates:
                 caCerts=None if self._trust is None else _certificates(self._trust),
             )
             # By a renegotiation, a client of TLS 1.2 costs the server much more than itself.
-            options.getContext().set_options(SSL.OP_NO_RENEGOTIATION)
+            context: SSL.Context = options.getContext()
+            context.set_options(SSL.OP_NO_RENEGOTIATION)
         except (CryptoError, SSL.Error, ValueError) as error:
             raise CertificateError(
-                f"certificate {str(self._certificate)!r} and key {str(self._key)!r} do not work: {_reason(error)}"
+                f"certificate {str(self._certificate)!r} and key {str(self._key)!r} do not work: {reason(error)}"
             ) from None
-        return options
+        return context
 
 
 def _certificates(file: Path) -> list[X509]:
@@ -146,7 +162,7 @@ def _certificates(file: Path) -> list[X509]:
     try:
         found = [load_certificate(FILETYPE_PEM, block) for block in blocks]
     except CryptoError as error:
-        raise CertificateError(f"{str(file)!r} has a certificate that cannot be read: {_reason(error)}") from None
+        raise CertificateError(f"{str(file)!r} has a certificate that cannot be read: {reason(error)}") from None
     if not found:
         raise CertificateError(f"{str(file)!r} has no certificate")
     return found
@@ -159,7 +175,7 @@ def _read(file: Path) -> bytes:
         raise CertificateError(f"cannot read {str(file)!r}: {error.strerror}") from None
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """What OpenSSL says, whose errors are lists of library, function and reason."""
     parts = error.args[0] if error.args else ()
     if isinstance(parts, list):

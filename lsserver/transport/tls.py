@@ -8,20 +8,26 @@ from __future__ import annotations
 from typing import Any
 
 from OpenSSL import SSL
-from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.interfaces import IOpenSSLContextFactory, IStreamServerEndpoint
 
 
-def harden(endpoint: IStreamServerEndpoint) -> IStreamServerEndpoint:
+def context_of(endpoint: IStreamServerEndpoint) -> SSL.Context | None:
     """
-    Have an C{ssl:} endpoint refuse renegotiation, by which a client of TLS 1.2
-    costs the server much more than itself. Other endpoints are left as they are.
-
-    @return: C{endpoint}.
+    The TLS context of an C{ssl:} endpoint, which refuses renegotiation from now on: by
+    that, a client of TLS 1.2 costs the server much more than itself. C{None} for other endpoints.
     """
     factory: Any = getattr(endpoint, "_sslContextFactory", None)
-    if factory is not None:
-        factory.getContext().set_options(SSL.OP_NO_RENEGOTIATION)
-    return endpoint
+    if factory is None:
+        return None
+    context: SSL.Context = factory.getContext()
+    context.set_options(SSL.OP_NO_RENEGOTIATION)
+    return context
+
+
+def use_contexts_of(endpoint: IStreamServerEndpoint, factory: IOpenSSLContextFactory) -> None:
+    """Have an C{ssl:} endpoint ask C{factory} for the context of each connection."""
+    untyped: Any = endpoint
+    untyped._sslContextFactory = factory
 
 
 def is_modern(connection: Any) -> bool:

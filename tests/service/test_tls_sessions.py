@@ -91,9 +91,21 @@ class Sessions(TestCase):
             data += part
         return data
 
+    def by_option(self, *more: str) -> Running:
+        """A server whose files are named in an endpoint string."""
+        parts = ("ssl:0", "interface=127.0.0.1", f"privateKey={self.files.key}", f"certKey={self.files.chain}", *more)
+        sets = adapters(self, ADAPTERS, XML)
+        listen = ("--listen", ":".join(parts))
+        return start(self, "-n", "lsserver", "--no-demo", "--adapters-dir", str(sets), *listen, cwd=folder(self))
+
     async def test_certificates_change_under_sessions(self) -> None:
         """They go on; new connections get the new certificate, or the old one if the new one is no good."""
-        server = self.server()
+        await self.change(self.server())
+
+    async def test_certificates_of_an_endpoint_string_change(self) -> None:
+        await self.change(self.by_option(f"extraCertChain={self.files.authority}"))
+
+    async def change(self, server: Running) -> None:
         port = await self.port(server)
         first = await deferToThread(self.stream, port, self.context())
         before = first.getpeercert(True)
