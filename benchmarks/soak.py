@@ -5,14 +5,16 @@ Five thousand sessions that come, go, stall and are cut, for half an hour::
     python benchmarks/soak.py --minutes 5 --sessions 1000
 
 Each client counts; the end says what must be true: no client saw anything missing, doubled or out of
-order, memory in the second half did not grow, no file stayed open, nothing was logged as
-wrong. The exit status is 1 if one of these is not so.
+order, all got their updates to the end and could leave, memory in the second half did not grow, no file
+stayed open, nothing was logged as wrong. The exit status is 1 if one of these is not so, and each one that is not
+has a line. Overloads are no fault: whoever shares the machine causes them, and they must be over by themselves.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import signal
 import statistics
 import sys
 import time
@@ -27,6 +29,8 @@ session_recovery_millis = 13000
 ITEMS = 50
 GROWTH = 0.05
 """Of memory, that counts as none: allocators do not give everything back."""
+LEAST_UP = 0.9
+"""Of the clients, that must have a session at the end; the others are just coming, going or cut."""
 
 
 def adds(number: int) -> list[tuple[str, str, str]]:
@@ -37,6 +41,9 @@ def adds(number: int) -> list[tuple[str, str, str]]:
         found.append(("COMMAND", f"command.{item}", "&LS_requested_max_frequency=unfiltered&LS_snapshot=true"))
     if number % 10 == 0:
         found.append(("MERGE", f"fast.{item}", "&LS_requested_max_frequency=2"))
+    if number % 20 == 5:
+        # Enough to fill what the kernel holds for a client that stalls.
+        found.append(("RAW", f"fast.{item}", ""))
     return found
 
 
@@ -78,8 +85,8 @@ def main() -> int:
             member.stall(chosen.uniform(1, 8))
             swarm.counts["stalled"] += 1
         else:
-            member.stall(chosen.uniform(15, 30))
-            swarm.counts["stalled beyond the write timeout"] += 1
+            member.stall(chosen.uniform(15, 45))
+            swarm.counts["stalled longer than the write timeout"] += 1
         trouble_later(member)
 
     stopping = False
@@ -87,6 +94,7 @@ def main() -> int:
     for number in range(arguments.sessions):
         swarm.later(number * 0.004, one)
     samples: list[tuple[float, float]] = []
+    silent = 0
     end = begin + 60 * arguments.minutes
     print(f"{arguments.sessions} sessions for {arguments.minutes:g} minutes, port {server.port}", flush=True)
     while time.monotonic() < end:
@@ -94,6 +102,7 @@ def main() -> int:
         swarm.run(min(10.0, max(0.1, end - at)))
         passed = time.monotonic() - at
         samples.append((time.monotonic() - begin, server.rss()))
+        silent += passed > 5 and swarm.updates == updates
         print(
             f"{samples[-1][0]:6.0f} s: {swarm.up} up, {(swarm.updates - updates) / passed:.0f} updates/s,"
             f" {server.rss():.1f} MiB, {server.files()} files, {100 * (server.cpu() - cpu) / passed:.0f} % of a core,"
@@ -101,6 +110,7 @@ def main() -> int:
             flush=True,
         )
     stopping = True
+    up = swarm.up
     for member in list(swarm.members):
         member.leave()
     swarm.run(30, lambda: not swarm.members)
@@ -112,20 +122,30 @@ def main() -> int:
     third = max(1, len(second) // 3)
     before, after = (statistics.median(rss for _, rss in part) for part in (second[:third], second[-third:]))
     growth = after / before - 1
-    overloads = [line for line in server.complaints() if "overloaded" in line]
+    overloads = [line for line in server.complaints() if "overloaded, new sessions have to wait" in line]
     complaints = [line for line in server.complaints() if line not in overloads]
-    print(f"\n{dict(sorted(swarm.counts.items()))}")
-    print(f"{swarm.updates} updates; {len(swarm.members)} sessions did not end when asked")
+    print()
+    for what, count in sorted(swarm.counts.items()):
+        print(f"{count:9} {what}")
+    print(f"{swarm.updates} updates; {up} of {arguments.sessions} up at the end")
     print(f"memory: {before:.1f} MiB -> {after:.1f} MiB in the second half ({100 * growth:+.1f} %)")
     print(f"open files: {files_before} before, {files_after} after; exit status {status}")
     print(f"overloads: {len(overloads)}", *overloads[:5], sep="\n  ")
     print(f"complaints in the log: {len(complaints)}", *complaints[:10], sep="\n  ")
     print(f"inconsistencies: {swarm.counts['inconsistencies']}", *swarm.problems[:10], sep="\n  ")
-    fine = (
-        growth < GROWTH and files_after <= files_before and not complaints and not swarm.problems and status in (0, -15)
-    )
-    print("fine" if fine else "NOT FINE")
-    return 0 if fine else 1
+    faults = {
+        f"memory grew by {100 * growth:.1f} % in the second half": growth >= GROWTH,
+        f"{files_after - files_before} files stayed open": files_after > files_before,
+        f"{len(complaints)} lines of the log tell of something wrong": bool(complaints),
+        f"{swarm.counts['inconsistencies']} times a client was told something that cannot be": bool(swarm.problems),
+        f"only {up} clients had a session at the end": up < LEAST_UP * arguments.sessions,
+        f"{silent} looks found no updates": silent > 0,
+        f"{len(swarm.members)} sessions did not end when asked": bool(swarm.members),
+        f"the server ended with status {status}": status not in (0, -signal.SIGTERM),
+    }
+    wrong = [what for what, so in faults.items() if so]
+    print("fine" if not wrong else "NOT FINE: " + "; ".join(wrong))
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

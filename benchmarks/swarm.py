@@ -29,6 +29,9 @@ CREATE = "LS_adapter_set=SOAK&LS_cid=soak&LS_send_sync=false&LS_cause=api"
 PATIENCE = 6.0
 """Seconds that an attempt to connect and to bind may take."""
 
+LONG_STALL = 10
+"""Seconds without reading, after which a server may have closed the connection or forgotten what is missing."""
+
 
 def raise_limit() -> None:
     """As many sockets as the system allows."""
@@ -44,6 +47,7 @@ class Member:
     @ivar up: the session is bound.
     @ivar count: data notifications of the session so far.
     @ivar newest: the last number of each subscription.
+    @ivar unread: seconds of the longest stall since the session was last bound.
     """
 
     def __init__(self, swarm: Swarm, adds: Iterable[tuple[str, str, str]]) -> None:
@@ -54,6 +58,7 @@ class Member:
         self.up = False
         self.closing = False
         self.deaf = False
+        self.unread = 0.0
         self.count = 0
         self.skip = 0
         self.attempts = 0
@@ -62,6 +67,7 @@ class Member:
         self.complete: set[str] = set()
         self.updates = 0
         self.since = 0.0
+        self._deaf_since = 0.0
         self._socket: socket.socket | None = None
         self._data = bytearray()
         self._lines = bytearray()
@@ -115,14 +121,20 @@ class Member:
         """Read nothing for a while."""
         if self._socket is not None and self.up and not self.deaf:
             self.deaf = True
+            self._deaf_since = time.monotonic()
             one = self._socket
             self.swarm.poll.unregister(one)
             self.swarm.later(seconds, self._hear, one)
 
     def _hear(self, one: socket.socket) -> None:
         if self._socket is one:
-            self.deaf = False
+            self._hears()
             self.swarm.poll.register(one, select.EPOLLIN)
+
+    def _hears(self) -> None:
+        if self.deaf:
+            self.deaf = False
+            self.unread = max(self.unread, time.monotonic() - self._deaf_since)
 
     def leave(self) -> None:
         """End the session for good."""
@@ -147,7 +159,7 @@ class Member:
             if self.closing:
                 self.swarm.gone(self)
             else:
-                self.swarm.counts["connections lost"] += 1
+                self.swarm.counts["closed by the server " + self._stalled()] += 1
                 self._again(0.0)
             return
         self.swarm.bytes += len(data)
@@ -168,7 +180,8 @@ class Member:
 
     def _drop(self) -> None:
         one, self._socket = self._socket, None
-        self.up = self.deaf = False
+        self._hears()
+        self.up = False
         if one is not None:
             self.swarm.forget(one)
             one.close()
@@ -275,12 +288,13 @@ class Member:
                 ),
             )
         self.up = True
+        self.unread = 0.0
         self.swarm.bound(self, time.monotonic() - self.since)
         self.attempts = 0
 
     def _refused(self, rest: str) -> None:
         code = int(rest.partition(",")[0])
-        self.swarm.counts[f"refused {code}"] += 1
+        self.swarm.counts[f"refused {code} {self._stalled()}" if code in (4, 20) else f"refused {code}"] += 1
         if code in (4, 20):
             self.old_session, self.session = self.session, ""
             self.count = self.skip = 0
@@ -289,6 +303,9 @@ class Member:
             self.complete.clear()
         self._drop()
         self._again(0.0)
+
+    def _stalled(self) -> str:
+        return f"after a stall of {LONG_STALL} s or more" if self.unread >= LONG_STALL else "without a long stall"
 
     def _new(self) -> bool:
         """Count a data notification; False if the client has it already."""
