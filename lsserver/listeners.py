@@ -20,7 +20,7 @@ from lsserver.tls import CertificateError, Certificates, Keystore, Reloaded, Tls
 from lsserver.tls import reason as tls_reason
 from lsserver.transport.proxy import ProxiedEndpoint, ProxyFactory
 from lsserver.transport.settings import ResponseHttpHeaders, TransportSettings
-from lsserver.transport.tls import context_of, use_contexts_of
+from lsserver.transport.tls import context_of, harden, use_contexts_of
 
 DEFAULT_NAME = "Lightstreamer HTTP Server"
 DEFAULT_PORT = 8080
@@ -219,8 +219,7 @@ def _from_string(reactor: Any, text: str) -> IStreamServerEndpoint:
     if "sslmethod=" in text:
         raise ListenerError("sslmethod is not taken; TLS 1.2 or newer is always spoken")
     try:
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, text)
-        context = context_of(endpoint)
+        endpoint = harden(serverFromString(reactor, text))
     except OSError as error:
         raise ListenerError(_unreadable(error)) from None
     except Exception as error:  # plugins and OpenSSL raise what they like; all of it means a wrong text
@@ -228,7 +227,7 @@ def _from_string(reactor: Any, text: str) -> IStreamServerEndpoint:
             f"not an endpoint ({_reason(error)}); examples: tcp:8080, tcp:8080:interface=127.0.0.1, "
             "ssl:8443:privateKey=key.pem:certKey=cert.pem"
         ) from None
-    if context is not None:
+    if context_of(endpoint) is not None:
         use_contexts_of(endpoint, Reloaded(_files_of(text), lambda: _context_again(reactor, text)))
     return endpoint
 
@@ -246,7 +245,7 @@ def _context_again(reactor: Any, text: str) -> SSL.Context:
     @raise CertificateError: the files of an C{ssl:} endpoint string have changed and are of no use now.
     """
     try:
-        context = context_of(serverFromString(reactor, text))
+        context = context_of(harden(serverFromString(reactor, text)))
         assert context is not None
         return context
     except OSError as error:

@@ -12,16 +12,22 @@ from twisted.internet.interfaces import IOpenSSLContextFactory, IStreamServerEnd
 
 
 def context_of(endpoint: IStreamServerEndpoint) -> SSL.Context | None:
-    """
-    The TLS context of an C{ssl:} endpoint, which refuses renegotiation from now on: by
-    that, a client of TLS 1.2 costs the server much more than itself. C{None} for other endpoints.
-    """
+    """The TLS context of an C{ssl:} endpoint, C{None} for others."""
     factory: Any = getattr(endpoint, "_sslContextFactory", None)
-    if factory is None:
-        return None
-    context: SSL.Context = factory.getContext()
-    context.set_options(SSL.OP_NO_RENEGOTIATION)
-    return context
+    return None if factory is None else factory.getContext()
+
+
+def harden(endpoint: IStreamServerEndpoint) -> IStreamServerEndpoint:
+    """
+    Have an C{ssl:} endpoint refuse renegotiation, by which a client of TLS 1.2
+    costs the server much more than itself. Other endpoints are left as they are.
+
+    @return: C{endpoint}.
+    """
+    context = context_of(endpoint)
+    if context is not None:
+        context.set_options(SSL.OP_NO_RENEGOTIATION)
+    return endpoint
 
 
 def use_contexts_of(endpoint: IStreamServerEndpoint, factory: IOpenSSLContextFactory) -> None:
