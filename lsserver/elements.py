@@ -48,6 +48,10 @@ ENGINE: Mapping[str, Element] = {
     ),
     "max_streaming_millis": _millis("Longest duration of one HTTP streaming response.", 1),
     "default_keepalive_millis": _millis("Silence on a stream after which a keepalive is sent.", 1),
+    "default_keepalive_randomize": Element(
+        "The first keepalive after an update comes after a shorter time, by chance: half of it at least. So those of "
+        "many sessions with the same updates do not come all at once.",
+    ),
     "min_keepalive_millis": _millis("Shortest keepalive time that a client may ask for.", 1),
     "max_keepalive_millis": _millis("Longest keepalive time that a client may ask for.", 1),
     "max_polling_millis": _millis("Longest time between two polls that a client may ask for."),
@@ -67,6 +71,13 @@ ENGINE: Mapping[str, Element] = {
         1,
     ),
     "max_message_length": Element("Longest message of a client; a longer one fails with MSGFAIL 34.", "characters", 1),
+    "max_session_memory": Element(
+        "Most bytes that are kept for one session and for no other: lines that wait and may not be dropped, messages "
+        "that wait, what was sent and may have to be sent again. Sessions are looked at once a second; one that has "
+        "more is closed. Updates that wait are not counted: sessions share them, and max_buffer_size bounds them.",
+        "bytes",
+        1000,
+    ),
     "max_delay_millis": _millis("How long updates may wait to be sent together."),
     "max_sessions": Element("Most sessions at a time; further ones are refused with CONERR 8.", "sessions", 0),
     "max_sessions_per_user": Element(

@@ -6,6 +6,7 @@ Everything here ends with the connection; what outlives it belongs to the sessio
 
 from __future__ import annotations
 
+from random import random
 from typing import TYPE_CHECKING
 
 from lsserver.engine.connection import IStreamConnection
@@ -36,6 +37,8 @@ class Binding:
 
     __slots__ = (
         "_inactivity",
+        "_patience",
+        "_patience_since",
         "_send_sync",
         "_settings",
         "_stream",
@@ -82,6 +85,7 @@ class Binding:
             length = parameters.content_length or settings.content_length
             self.room = max(length, settings.min_content_length)
         self.bound_at = self.last_write = self.last_request = wheel.now()
+        self._patience_since, self._patience = self.last_write, float(self.keepalive_millis)
         self.not_before = 0.0
         self.empty = True
         self.closed = False
@@ -119,10 +123,15 @@ class Binding:
     def _keepalive(self) -> None:
         # The hot path only notes when it wrote; whether that was recent enough is
         # asked here, once per interval.
-        rest = self.keepalive_millis - (self._wheel.now() - self.last_write) * 1000
+        if self.last_write != self._patience_since:
+            self._patience_since = self.last_write
+            part = 1 - random() / 2 if self._settings.default_keepalive_randomize else 1
+            self._patience = self.keepalive_millis * part
+        rest = self._patience - (self._wheel.now() - self.last_write) * 1000
         if rest <= 0:
             if self.connection.writable:
                 self._stream.write_aside(self._stream.dialect.probe())
+            self._patience_since, self._patience = self.last_write, self.keepalive_millis
             rest = self.keepalive_millis
         if not self.closed:
             self._after(rest, self._keepalive)

@@ -14,7 +14,6 @@ from twisted.logger import Logger
 
 from lsserver.adapters.adapter_set import AdapterSet
 from lsserver.engine.admission import TEMPORARY, Admission, refuse
-from lsserver.engine.ageing import Ageing
 from lsserver.engine.causes import Causes
 from lsserver.engine.client import Client
 from lsserver.engine.connection import IStreamConnection
@@ -23,6 +22,7 @@ from lsserver.engine.hosting import HostedSet
 from lsserver.engine.load import Load, Waiting
 from lsserver.engine.quotas import Places, Quota, network_of
 from lsserver.engine.refusal import Refusal
+from lsserver.engine.rounds import AGEING_ROUNDS, MEMORY_MILLIS, Rounds
 from lsserver.engine.session import Session, Surroundings
 from lsserver.engine.settings import EngineSettings
 from lsserver.engine.wheel import Wheel
@@ -73,7 +73,15 @@ class Kernel:
         self._places: dict[str, Places] = {}
         self._closing: set[Session] = set()
         self._unused: set[str] = set()
-        self._ageing = Ageing(self._wheel, settings.session_recovery_millis, self.sessions.values)
+        self._rounds = (
+            Rounds(self._wheel, settings.session_recovery_millis / AGEING_ROUNDS, self.sessions.values, Session.age),
+            Rounds(
+                self._wheel,
+                0 if settings.max_session_memory is None else MEMORY_MILLIS,
+                self.sessions.values,
+                Session.check_memory,
+            ),
+        )
         self.load = Load(settings, clock, self._flusher, self._waiting_calls, self._unused.__len__)
         self._causes = Causes((settings.max_polling_millis + settings.session_timeout_millis) / 1000)
         self._around = Surroundings(settings, self._wheel, self._flusher, self._forget, self._remember, self._later)
@@ -102,7 +110,8 @@ class Kernel:
             if not success:
                 result.raiseException()  # type: ignore[attr-defined]
         self.load.start()
-        self._ageing.start()
+        for rounds in self._rounds:
+            rounds.start()
 
     async def stop(self) -> None:
         """
@@ -111,7 +120,8 @@ class Kernel:
         """
         self._stopped = True
         self.load.stop()
-        self._ageing.stop()
+        for rounds in self._rounds:
+            rounds.stop()
         creations = list(self._creations.items())
         for _, admissions in creations:
             self._abandon(admissions)

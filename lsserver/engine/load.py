@@ -10,6 +10,7 @@ larger writes. It is over when a second has passed in which all was well.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -127,7 +128,10 @@ class Load:
     def _full(self) -> str | None:
         """The queue that is too long, in words."""
         settings = self._settings
-        if 0 <= settings.server_pool_max_queue < self._queued():
+        queued = self._queued()
+        if queued == math.inf:
+            return "more calls of adapters wait than the max_queue of their pool"
+        if 0 <= settings.server_pool_max_queue < queued:
             return "calls of adapters wait"
         if 0 <= settings.prestarted_max_queue < self._unused():
             return "sessions wait to be used"

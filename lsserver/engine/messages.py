@@ -104,7 +104,7 @@ class Sequence:
         if number != self._expected and self._messages.full:
             raise too_many()
         self._waiting[number] = message
-        self._messages.pending += 1
+        self._messages.hold(message)
         if number > self._expected:
             self._timers[number] = self._messages.wheel.after(self._messages.max_wait(message), self._expired, number)
         self._next()
@@ -133,7 +133,7 @@ class Sequence:
         """Hand over what has its turn, one after the other: the last of many may have filled the gap before them."""
         while (message := self._take()) is not None:
             await self._messages.process(message)
-            self._messages.pending -= 1
+            self._messages.release(message)
         self._busy = False
 
     def _take(self) -> Message | None:
@@ -188,12 +188,12 @@ class Unordered:
                 self._timers[number] = self._messages.wheel.after(
                     self._messages.max_wait(message), self._expired, number
                 )
-        self._messages.pending += 1
+        self._messages.hold(message)
         Deferred.fromCoroutine(self._process(message))
 
     async def _process(self, message: Message) -> None:
         await self._messages.process(message)
-        self._messages.pending -= 1
+        self._messages.release(message)
 
     def close(self) -> None:
         """The session is over."""
@@ -229,6 +229,7 @@ class Messages:
         that, the one that a sequence waits for is taken all the same.
     @param max_length: of a message, in characters.
     @ivar pending: how many wait.
+    @ivar memory: how many characters they have.
     """
 
     def __init__(
@@ -242,6 +243,17 @@ class Messages:
         self.wheel = wheel
         self.max_pending = max_pending
         self.pending = 0
+        self.memory = 0
+
+    def hold(self, message: Message) -> None:
+        """One more waits."""
+        self.pending += 1
+        self.memory += len(message.message)
+
+    def release(self, message: Message) -> None:
+        """One less."""
+        self.pending -= 1
+        self.memory -= len(message.message)
 
     @property
     def full(self) -> bool:

@@ -17,15 +17,16 @@ class RecoveryLog:
     @ivar sent: data notifications written since the session began, the
         progressive number of the newest.
     @ivar limit: bytes to keep at most, or -1.
+    @ivar size: bytes that are kept.
     """
 
-    __slots__ = ("_lines", "_mark", "_marked_at", "_size", "limit", "sent")
+    __slots__ = ("_lines", "_mark", "_marked_at", "limit", "sent", "size")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.sent = 0
         self._lines: deque[bytes] = deque()
-        self._size = 0
+        self.size = 0
         self._mark = 0
         self._marked_at = 0.0
 
@@ -41,17 +42,17 @@ class RecoveryLog:
             self.received()
             return
         self._lines.extend(lines)
-        size = self._size
+        size = self.size
         for line in lines:
             size += len(line)
-        self._size = size
+        self.size = size
         if size > self.limit >= 0:
             self._trim()
 
     def _trim(self) -> None:
         lines = self._lines
-        while lines and self._size > self.limit:
-            self._size -= len(lines.popleft())
+        while lines and self.size > self.limit:
+            self.size -= len(lines.popleft())
 
     def age(self, now: float, seconds: float) -> None:
         """
@@ -62,14 +63,14 @@ class RecoveryLog:
             return
         lines = self._lines
         for _ in range(self._mark - self.oldest):
-            self._size -= len(lines.popleft())
+            self.size -= len(lines.popleft())
         self._mark = self.sent
         self._marked_at = now
 
     def received(self) -> None:
         """The client has proved that it got everything: nothing needs to be kept."""
         self._lines.clear()
-        self._size = 0
+        self.size = 0
 
     def rewind(self, count: int) -> list[bytes] | None:
         """

@@ -369,6 +369,26 @@ class Session:
         """Hand a message to the Metadata Adapter."""
         return await self.hosted.metadata.notify_user_message(self.user, self.id, message)
 
+    # Looked at now and then
+
+    def age(self) -> None:
+        """Forget what no client asks for any more."""
+        self.stream.age(self._wheel.now())
+
+    @property
+    def memory(self) -> int:
+        """
+        Bytes that are kept for this session alone: sent lines, lines that wait and may not be dropped,
+        and messages that wait. Updates that wait are shared with other sessions, and bounded in number.
+        """
+        return self.stream.memory + self._messages.memory
+
+    def check_memory(self) -> None:
+        """C{max_session_memory}."""
+        most = self.settings.max_session_memory
+        if most is not None and (memory := self.memory) > most:
+            self.vanish(f"{memory} bytes are kept for it, more than max_session_memory")
+
     # The end
 
     def limit_duration(self, millis: float) -> None:

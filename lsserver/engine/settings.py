@@ -24,6 +24,7 @@ class EngineSettings:
     max_session_duration_minutes: int | None = None
     max_streaming_millis: int | None = None
     default_keepalive_millis: int = 5_000
+    default_keepalive_randomize: bool = False
     min_keepalive_millis: int = 1_000
     max_keepalive_millis: int = 30_000
     max_polling_millis: int = 15_000
@@ -34,6 +35,7 @@ class EngineSettings:
     max_pending_notifications: int = 100_000
     max_pending_messages: int = 1_000
     max_message_length: int | None = None
+    max_session_memory: int | None = None
     max_delay_millis: int = 0
     max_sessions: int | None = None
     max_sessions_per_user: int | None = None

@@ -162,6 +162,11 @@ class Stream:
         if binding is not None and binding.connection.writable:
             self.log.age(now, self.settings.session_recovery_millis / 1000)
 
+    @property
+    def memory(self) -> int:
+        """Bytes of lines: those that wait and may not be dropped, and those that were sent and are kept."""
+        return self.log.size + sum(len(entry) for entry in self.pending if isinstance(entry, bytes))
+
     # Bound and unbound
 
     def bind(self, binding: Binding, head: bytes, replay: list[bytes]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from lsserver.engine import causes
+from lsserver.engine import binding, causes
 from lsserver.tlcp.versions import Version
 from tests.engine.world import FakeClient, World
 
@@ -383,6 +383,26 @@ class Timers(BindingCase):
         self.assertEqual(self.client.lines(), [])
         self.client.resume()
         self.world.advance(5.1)
+        self.assertEqual(self.client.lines(), ["PROBE"])
+
+    def test_keepalives_by_chance(self) -> None:
+        """C{default_keepalive_randomize}: sooner after data, but not sooner than after half of the time."""
+        self.patch(binding, "random", lambda: 0.5)
+        self.world = World(default_keepalive_randomize=True)
+        self.client = self.world.client()
+        self.client.create("LS_send_sync=false")
+        self.client.subscribe(1, "MERGE", "item1", "a", "")
+        self.world.advance(4)
+        self.event("1")
+        self.world.advance(1)
+        self.client.lines()
+        self.world.advance(2.7)
+        self.assertEqual(self.client.lines(), [])
+        self.world.advance(0.1)
+        self.assertEqual(self.client.lines(), ["PROBE"])
+        self.world.advance(4.9)
+        self.assertEqual(self.client.lines(), [])
+        self.world.advance(0.2)
         self.assertEqual(self.client.lines(), ["PROBE"])
 
     def test_sync(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -151,6 +152,16 @@ class Queues(LoadCase):
         self.world.set.waiting_calls = 10_000
         self.world.advance(1)
         self.assertIsNotNone(self.create().session)
+
+    def test_a_pool_with_its_own_limit(self) -> None:
+        """It counts whatever the limit of the others is."""
+        for most in (-1, 100):
+            self.use(server_pool_max_queue=most)
+            self.world.set.waiting_calls = math.inf
+            self.assertTrue(self.refused(self.create()))
+            self.world.set.waiting_calls = 0
+            self.world.advance(2)
+            self.assertIsNotNone(self.create().session)
 
     def test_unused_sessions(self) -> None:
         self.use(prestarted_max_queue=2)

@@ -10,6 +10,7 @@ from typing import Any
 from weakref import ref
 
 from twisted.internet.defer import Deferred
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from lsserver.engine.recovery import RecoveryLog
@@ -46,7 +47,7 @@ def held(session: Session) -> tuple[int, int]:
     """How many of these, and their bytes with what the recovery log holds."""
     entries = list(waiting(session))
     size = sum(len(one) if isinstance(one, bytes) else sum(map(len, one.vector)) for one in entries)
-    return len(entries), size + session.stream.log._size
+    return len(entries), size + session.stream.log.size
 
 
 class Stalled(SynchronousTestCase):
@@ -257,6 +258,79 @@ class Told(SynchronousTestCase):
         self.assertEqual((client.session.closed, entries.looks), (True, 1))
 
 
+class Memory(SynchronousTestCase):
+    """C{max_session_memory}, whatever is kept for a session alone."""
+
+    def setUp(self) -> None:
+        self.world = World(max_session_memory=20_000, max_recovery_length=10_000)
+        self.client = self.world.session()
+        assert self.client.session is not None
+        self.session = self.client.session
+
+    def closed(self) -> bool:
+        self.world.advance(1.1)
+        return self.session.closed
+
+    def test_lines_that_wait(self) -> None:
+        self.client.stall()
+        self.world.metadata.answers["notify_user_message"] = "x" * 900
+        for number in range(1, 21):
+            self.client.message(f"LS_reqId=1&LS_message=x&LS_msg_prog={number}")
+        self.assertFalse(self.closed())
+        for number in range(21, 24):
+            self.client.message(f"LS_reqId=1&LS_message=x&LS_msg_prog={number}")
+        self.assertGreater(self.session.memory, 20_000)
+        events: list[Any] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        self.assertTrue(self.closed())
+        told = [str(formatEvent(event)) for event in events]
+        self.assertEqual(len([line for line in told if "bytes are kept for it, more than max_session_mem" in line]), 1)
+        self.assertEqual(self.client.connection.state, "aborted")
+        self.assertEqual(self.session.memory, 0)
+
+    def test_messages_that_wait(self) -> None:
+        for number in range(2, 22):
+            self.client.message(f"LS_reqId=1&LS_message={'x' * 1_000}&LS_sequence=s&LS_msg_prog={number}")
+        self.assertEqual(self.session.memory, 20_000)
+        self.assertFalse(self.closed())
+        self.client.message(f"LS_reqId=1&LS_message={'x' * 1_000}&LS_sequence=t&LS_msg_prog=2")
+        self.assertTrue(self.closed())
+
+    def test_what_has_been_handed_over_does_not_count(self) -> None:
+        for number in range(1, 101):
+            self.client.message(f"LS_reqId=1&LS_message={'x' * 1_000}&LS_sequence=s&LS_msg_prog={number}")
+            self.client.message(f"LS_reqId=1&LS_message={'x' * 1_000}")
+            self.client.read()
+        self.assertFalse(self.closed())
+        self.assertLess(self.session.memory, 10_000)
+
+    def test_what_was_sent_counts(self) -> None:
+        self.client.subscribe(1, "RAW", "item", "a", "")
+        for number in range(100):
+            self.world.data.update("item", {"a": f"{number:0>500}"}, False)
+            self.client.read()
+        self.assertGreater(self.session.memory, 9_000)
+        self.assertFalse(self.closed())
+
+    def test_updates_that_wait_do_not(self) -> None:
+        """They are the other sessions' as well."""
+        self.client.subscribe(1, "RAW", "item", "a", "")
+        self.client.stall()
+        for _ in range(100):
+            self.world.data.update("item", {"a": "x" * 500}, False)
+        self.assertFalse(self.closed())
+
+    def test_no_limit(self) -> None:
+        world = World()
+        client = world.session()
+        for number in range(2, 22):
+            client.message(f"LS_reqId=1&LS_message={'x' * 50_000}&LS_sequence=s&LS_msg_prog={number}")
+        world.advance(3)
+        assert client.session is not None
+        self.assertFalse(client.session.closed)
+
+
 class Log(SynchronousTestCase):
     """C{max_recovery_length} and C{session_recovery_millis} of what was sent."""
 
@@ -278,7 +352,7 @@ class Log(SynchronousTestCase):
         self.use(max_recovery_length=1_000)
         for number in range(200):
             self.say(f"{number:0>90}")
-            self.assertLessEqual(self.log._size, 1_000)
+            self.assertLessEqual(self.log.size, 1_000)
         self.assertEqual(self.log.sent - self.log.oldest, 10)
 
     def test_the_sent_bytes_are_shared(self) -> None:
@@ -311,7 +385,7 @@ class Log(SynchronousTestCase):
         self.world.advance(3)
         self.assertGreaterEqual(self.log.sent - self.log.oldest, 1)
         self.world.advance(9)
-        self.assertEqual((self.log.sent, self.log.oldest, self.log._size), (5, 5, 0))
+        self.assertEqual((self.log.sent, self.log.oldest, self.log.size), (5, 5, 0))
         client.lose()
         client.bind(f"LS_recovery_from=4&{POLL}")
         self.assertEqual(client.lines(), ["CONERR,4,Requested progressive not available"])
@@ -367,7 +441,7 @@ class Log(SynchronousTestCase):
         self.use(session_recovery_millis=0)
         self.say("a")
         self.world.advance(10)
-        self.assertEqual(self.log._size, 0)
+        self.assertEqual(self.log.size, 0)
 
 
 class Parts(SynchronousTestCase):

@@ -1,9 +1,7 @@
 """
-What was sent long ago need not be kept: no client asks for it any more (C{session_recovery_millis},
-tlcp.md 10.5).
-
-The writes of sessions know nothing of that. Rounds through all sessions, spread over the
-time that they may take, have the logs forget what is too old.
+Looks at all sessions now and then, a few in each turn of the reactor: what was sent long ago need
+not be kept (C{session_recovery_millis}, tlcp.md 10.5), and what is kept for one session may be too
+much (C{max_session_memory}). The writes of sessions know nothing of either.
 """
 
 from __future__ import annotations
@@ -15,23 +13,36 @@ if TYPE_CHECKING:
     from lsserver.engine.session import Session
     from lsserver.engine.wheel import Timer, Wheel
 
-ROUNDS = 4
-"""In C{session_recovery_millis}. What was sent is kept for that time, and at most for 2.6 times as long."""
-
 STEPS = 16
 """Parts of a round, so that no turn has to look at all sessions."""
 
+AGEING_ROUNDS = 4
+"""In C{session_recovery_millis}. What was sent is kept for that time, and at most for 2.6 times as long."""
 
-class Ageing:
+MEMORY_MILLIS = 1000
+"""Between two looks at the memory of a session."""
+
+
+class Rounds:
     """
-    @param recovery_millis: what was sent stays for at least so long; 0 = nothing is kept anyway.
+    One round after the other.
+
+    @param millis: that a round takes; 0 = there are none.
     @param sessions: those there are.
+    @param visit: what is to be done with each.
     """
 
-    def __init__(self, wheel: Wheel, recovery_millis: int, sessions: Callable[[], Iterable[Session]]) -> None:
+    def __init__(
+        self,
+        wheel: Wheel,
+        millis: float,
+        sessions: Callable[[], Iterable[Session]],
+        visit: Callable[[Session], None],
+    ) -> None:
         self._wheel = wheel
-        self._step_millis = recovery_millis / ROUNDS / STEPS
+        self._step_millis = millis / STEPS
         self._sessions = sessions
+        self._visit = visit
         self._timer: Timer | None = None
 
     def start(self) -> None:
@@ -50,9 +61,8 @@ class Ageing:
         self._step([sessions[start : start + size] for start in range(0, STEPS * size, size)])
 
     def _step(self, parts: list[list[Session]]) -> None:
-        now = self._wheel.now()
         for session in parts.pop():
-            session.stream.age(now)
+            self._visit(session)
         if parts:
             self._timer = self._wheel.after(self._step_millis, self._step, parts)
         else:
