@@ -235,7 +235,7 @@ TRUSTSTORE: Mapping[str, Element] = {
 
 HTTP_SERVER: Mapping[str, Element] = {
     "name": Element("Name that clients see (SERVNAME). ASCII, without control characters, different for each."),
-    "port": Element("TCP port.", minimum=1, maximum=65535),
+    "port": Element("TCP port; 0: any that is free.", minimum=0, maximum=65535),
     "port_type": Element(
         "CONTROL_ONLY: no sessions are created here, only bound again and controlled. CREATE_ONLY is a hint to people.",
         choices=("GENERAL_PURPOSE", "CREATE_ONLY", "CONTROL_ONLY"),

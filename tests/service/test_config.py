@@ -110,11 +110,11 @@ class FileTests(SynchronousTestCase):
 
     def test_every_problem_is_told_in_one_line(self) -> None:
         self.assertEqual(
-            self.problems("max_session = 3\nmax_buffer_size = 0\n[[http_server]]\nport = 0\n"),
+            self.problems("max_session = 3\nmax_buffer_size = 0\n[[http_server]]\nport = 65536\n"),
             (
                 "F: unknown key 'max_session'; the nearest known one is 'max_sessions'",
                 "F: max_buffer_size = 0: must be a whole number, 1 or more (updates)",
-                'F: http_server.port = 0: must be a whole number from 1 to 65535, or "none"',
+                'F: http_server.port = 65536: must be a whole number from 0 to 65535, or "none"',
             ),
         )
 

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from lsserver import ending
 from lsserver.ending import Ending
+from tests.service.running import SECONDS
 
 
 class EndingTests(SynchronousTestCase):
@@ -42,14 +43,14 @@ class EndingTests(SynchronousTestCase):
     def test_the_time_to_stop_is_limited(self) -> None:
         self.patch(ending, "STOP_SECONDS", 0.001)
         self.ending.begin()
-        self.assertTrue(self.over.wait(5))
+        self.assertTrue(self.over.wait(SECONDS))
         self.assertEqual((self.ended, self.said), ([0], ["the end took longer than 0.001 s and was forced"]))
 
     def test_a_signal_starts_the_time_and_reaches_the_reactor(self) -> None:
         self.patch(ending, "STOP_SECONDS", 0.001)
         noted = self.handle_signals()
         signal.raise_signal(signal.SIGTERM)
-        self.assertTrue(self.over.wait(5))
+        self.assertTrue(self.over.wait(SECONDS))
         self.assertEqual((noted, self.ended), ([signal.SIGTERM], [128 + signal.SIGTERM]))
 
     def test_the_second_signal_ends_at_once(self) -> None:
@@ -74,5 +75,5 @@ class EndingTests(SynchronousTestCase):
     def test_failure_is_status_1_by_force_too(self) -> None:
         self.patch(ending, "STOP_SECONDS", 0.001)
         self.ending.fail()
-        self.assertTrue(self.over.wait(5))
+        self.assertTrue(self.over.wait(SECONDS))
         self.assertEqual(self.ended, [1])

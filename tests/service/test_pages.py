@@ -9,11 +9,11 @@ from http.client import HTTPMessage
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from tests.service.running import folder, start
+from tests.service.running import SECONDS, folder, start
 
 
 class PagesTests(TestCase):
-    timeout = 120
+    timeout = 300
 
     async def test_own_pages(self) -> None:
         """With scripts where they like; the client module is there as well, unless they bring their own."""
@@ -60,7 +60,7 @@ class PagesTests(TestCase):
 
 def get(url: str) -> tuple[HTTPMessage, bytes]:
     try:
-        with urllib.request.urlopen(url, timeout=30) as answer:
+        with urllib.request.urlopen(url, timeout=SECONDS) as answer:
             return answer.headers, answer.read()
     except urllib.error.HTTPError as error:
         return error.headers, error.read()

@@ -8,13 +8,13 @@ import urllib.request
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from tests.service.running import ROOT, folder, start
+from tests.service.running import ROOT, SECONDS, folder, start
 
 README = (ROOT / "README.md").read_text()
 
 
 class ReadmeTests(TestCase):
-    timeout = 120
+    timeout = 300
 
     async def test_the_adapter_in_ten_lines(self) -> None:
         cwd = folder(self)
@@ -47,10 +47,10 @@ def first_update(url: str, adapter_set: str, item: str, field: str) -> str:
 
     client = "mgQkwtwdysogQz2BJ4Ji%20kOj2Bg"
     create = post("create_session", f"LS_adapter_set={adapter_set}&LS_cid={client}")
-    with urllib.request.urlopen(create, timeout=30) as stream:
+    with urllib.request.urlopen(create, timeout=SECONDS) as stream:
         session = stream.readline().decode().split(",")[1]
         subscribe = f"LS_session={session}&LS_reqId=1&LS_op=add&LS_subId=1&LS_group={item}&LS_schema={field}"
-        with urllib.request.urlopen(post("control", f"{subscribe}&LS_mode=MERGE"), timeout=30) as answer:
+        with urllib.request.urlopen(post("control", f"{subscribe}&LS_mode=MERGE"), timeout=SECONDS) as answer:
             response = answer.read().decode()
         if not response.startswith("REQOK"):
             raise AssertionError(response)

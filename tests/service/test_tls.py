@@ -16,13 +16,13 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
 from lsserver.tls import CertificateError, Certificates, Keystore, TlsSettings, Truststore
 from tests.service import certificates
-from tests.service.running import Running, folder, start
+from tests.service.running import SECONDS, Running, folder, start
 
 
 class TlsTests(TestCase):
     """A server with a certificate, and clients that look at it."""
 
-    timeout = 120
+    timeout = 300
 
     def setUp(self) -> None:
         self.files = certificates.make(folder(self))
@@ -32,13 +32,10 @@ class TlsTests(TestCase):
         return start(self, "-n", "lsserver", "--no-demo", "--listen", listen, cwd=folder(self))
 
     def file(self, *lines: str) -> Running:
-        """A server with an C{https_server} of the file; its port is free, or nearly so."""
+        """A server with an C{https_server} of the file."""
         config = folder(self) / "ls.toml"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
         keystore = f"keystore = {{ keystore_file = '{self.files.chain}', private_key_file = '{self.files.key}' }}"
-        place = ("[[https_server]]", f"port = {port}", 'listening_interface = "127.0.0.1"')
+        place = ("[[https_server]]", "port = 0", 'listening_interface = "127.0.0.1"')
         config.write_text("\n".join(("demo = false", *place, keystore, *lines)))
         return start(self, "-n", "lsserver", "--config", str(config), cwd=folder(self))
 
@@ -154,7 +151,7 @@ class CertificateTests(SynchronousTestCase):
 
 def _ask(port: int, context: ssl.SSLContext) -> tuple[str, bytes, bytes]:
     with (
-        socket.create_connection(("127.0.0.1", port), 10) as plain,
+        socket.create_connection(("127.0.0.1", port), SECONDS) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as secure,
     ):
         secure.sendall(b"GET /lightstreamer/healthcheck HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -13,7 +13,7 @@ from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import SkipTest, TestCase
 
 from tests.service import certificates
-from tests.service.running import Running, adapters, folder, start
+from tests.service.running import SECONDS, Running, adapters, folder, start
 
 ADAPTERS = """
 from lsserver.adapters.providers import DataProvider, MetadataProvider
@@ -38,16 +38,13 @@ XML = """
 
 
 class Sessions(TestCase):
-    timeout = 120
+    timeout = 300
 
     def setUp(self) -> None:
         self.files = certificates.make(folder(self))
 
     def server(self, *lines: str) -> Running:
         config = folder(self) / "ls.toml"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
         keystore = f"keystore = {{ keystore_file = '{self.files.chain}', private_key_file = '{self.files.key}' }}"
         config.write_text(
             "\n".join(
@@ -55,7 +52,7 @@ class Sessions(TestCase):
                     "demo = false",
                     f"adapters_dir = '{adapters(self, ADAPTERS, XML)}'",
                     "[[https_server]]",
-                    f"port = {port}",
+                    "port = 0",
                     'listening_interface = "127.0.0.1"',
                     keystore,
                     *lines,
@@ -72,7 +69,7 @@ class Sessions(TestCase):
 
     def stream(self, port: int, context: ssl.SSLContext, user: str = "u") -> ssl.SSLSocket:
         """A session, whose C{CONOK} has been read."""
-        plain = socket.create_connection(("127.0.0.1", port), 30)
+        plain = socket.create_connection(("127.0.0.1", port), SECONDS)
         secure = context.wrap_socket(plain, server_hostname="localhost")
         self.addCleanup(secure.close)
         body = f"LS_adapter_set=TEST&LS_user={user}&LS_keepalive_millis=1000".encode()
