@@ -33,7 +33,6 @@ from lsserver.engine.client import Client
 from lsserver.engine.connection import IStreamConnection
 from lsserver.engine.kernel import Kernel
 from lsserver.engine.settings import EngineSettings
-from lsserver.remote import notifications
 from lsserver.remote.data import RemoteDataProvider
 from lsserver.tlcp.dialect import dialect_for
 from lsserver.tlcp.parsing import parse_http
@@ -146,8 +145,14 @@ def line_reader(chunks: list[bytes]) -> Callable[[], None]:
     return run
 
 
-def remote(items: list[str], make: Callable[[dict[str, str]], list[bytes]], subscribers: int) -> Callable[[], None]:
-    """The whole way of an event: bytes, lines, decoding, engine, sessions."""
+def remote(
+    items: list[str], make: Callable[[dict[str, str]], list[bytes]], subscribers: int, engine: bool = True
+) -> Callable[[], None]:
+    """
+    The whole way of an event: bytes, lines, decoding, engine, sessions.
+
+    @param engine: if not, events go nowhere once they are decoded.
+    """
     adapter = RemoteDataProvider()
     server = Server(adapter, items)
     peer = Peer(server.reactor.tcpServers[0][1])
@@ -155,6 +160,9 @@ def remote(items: list[str], make: Callable[[dict[str, str]], list[bytes]], subs
     peer.answer("S|ARI.version|S|1.9.1")
     server.subscribe(subscribers)
     chunks = make(dict(zip(items, peer.answer("V"), strict=True)))
+    if not engine:
+        for item in adapter.items.values():
+            item.receive = lambda shape, values, is_snapshot: None
 
     def run() -> None:
         for chunk in chunks:
@@ -177,18 +185,6 @@ def in_process(
             for item, event in events[start : start + turn]:
                 update(item, event)
             server.reactor.advance(0)
-
-    return run
-
-
-def decoder(lines: list[str]) -> Callable[[], None]:
-    """Decoding of a line that has been cut."""
-
-    def run() -> None:
-        for line in lines:
-            parts = line.split("|S|")
-            if notifications.is_plain(line, parts, True):
-                dict(zip(parts[3::2], parts[4::2]))  # noqa: B905
 
     return run
 
@@ -220,7 +216,7 @@ def main() -> None:
     per_turn = arguments.events // len(chunks(some_ids))
     runs = {
         "line reader": line_reader(chunks(some_ids)),
-        "decode only": decoder(lines(some_ids)),
+        "decoding only": remote(items, chunks, 0, engine=False),
         "in process, 0 subscribers": in_process(items, events, 0, per_turn),
         "remote, 0 subscribers": remote(items, chunks, 0),
         "in process, 1 subscriber": in_process(items, events, 1, per_turn),

@@ -15,7 +15,7 @@ have a parameter called C{data_adapter}: it gets the name, by keyword.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -23,6 +23,7 @@ from twisted.plugin import IPlugin
 from zope.interface import Attribute, Interface
 
 from lsserver.adapters.modes import Mode
+from lsserver.adapters.shapes import Shape
 
 T = TypeVar("T")
 MaybeAsync: TypeAlias = T | Awaitable[T]
@@ -30,6 +31,9 @@ MaybeAsync: TypeAlias = T | Awaitable[T]
 
 FieldValue: TypeAlias = str | bytes | None
 """The value of a field: text, ISO-8859-1 text as bytes, or null."""
+
+ItemReceiver: TypeAlias = Callable[[Shape, list[FieldValue], bool], None]
+"""Takes the events of one item: names, values, whether it is of the snapshot."""
 
 
 class IItemEvent(Interface):
@@ -372,6 +376,12 @@ class IItemEventSink(Interface):
     """
 
     def update(item: str, event: dict[str, FieldValue], is_snapshot: bool) -> None: ...
+    def receiver(item: str) -> ItemReceiver:
+        """
+        A short cut past L{update} for the events of one item, as long as it is
+        subscribed: names and values of the fields, and whether it is of the snapshot.
+        """
+
     def end_of_snapshot(item: str) -> None: ...
     def clear_snapshot(item: str) -> None: ...
     def declare_field_diff_order(item: str, orders: dict[str, tuple[str, ...]]) -> None:

@@ -25,6 +25,7 @@ from lsserver.adapters.interfaces import (
     IItemEventSink,
     IItemPublisher,
     IMetadataControlListener,
+    ItemReceiver,
 )
 from lsserver.adapters.modes import DiffAlgorithm
 
@@ -186,6 +187,13 @@ class ItemEventListener:
         thread that make a new dict of right values for each event and let go of it.
         """
         return self.sink.update
+
+    def receiver(self, item_name: str) -> ItemReceiver:
+        """
+        As L{trusted_update}, for one item from the call of C{subscribe} on, as long
+        as it is subscribed. The list of values is let go of.
+        """
+        return self.sink.receiver(item_name)
 
     def opened(self, item_name: str, smart: bool = False) -> ItemPublisher | None:
         """The item is about to be subscribed. In the reactor thread."""

@@ -11,7 +11,8 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from lsserver.adapters.interfaces import IItemEventSink
+from lsserver.adapters.interfaces import FieldValue, IItemEventSink, ItemReceiver
+from lsserver.adapters.shapes import Shape
 from lsserver.engine.item import Item
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from lsserver.engine.wheel import Wheel
 
 _log = Logger(namespace="LightstreamerLogger.subscriptions")
+
+
+def _ignored(shape: Shape, values: list[FieldValue], is_snapshot: bool) -> None:
+    """An event of an item that nobody is interested in."""
 
 
 @implementer(IItemEventSink)
@@ -79,6 +84,11 @@ class Feed:
         found = self._items.get(item)
         if found is not None:
             found.update(event, is_snapshot)
+
+    def receiver(self, item: str) -> ItemReceiver:
+        """Whoever subscribes an item has one, and keeps it until the adapter has let go of it."""
+        found = self._items.get(item)
+        return _ignored if found is None else found.receive
 
     def end_of_snapshot(self, item: str) -> None:
         """The snapshot of the item is complete."""

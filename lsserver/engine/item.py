@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from lsserver.adapters.grants import ItemGrant
+    from lsserver.adapters.shapes import Shape
     from lsserver.engine.dialect import IValueCodec
     from lsserver.engine.feed import Feed
     from lsserver.engine.slots.base import Slot
+    from lsserver.engine.view import Value
 
 _log = Logger(namespace="LightstreamerLogger.subscriptions")
 
@@ -55,6 +57,7 @@ class Item:
         self.in_snapshot = False
         self.distinct_snapshot_length = 0
         self.main: Channel[Any] | None = None
+        self._merge: MergeChannel | None = None
         self.provisional = False
         self.raw: RawChannel | None = None
         self._prefilter: Prefilter | None = None
@@ -92,8 +95,10 @@ class Item:
         """Fix the mode, which until now may have been a guess."""
         if self.main is None or (self.provisional and self.main.mode != mode):
             limit = self.settings.max_buffer_size
+            self._used = self._fields_used()
             self.distinct_snapshot_length = max(0, min(grant.distinct_snapshot_length, limit))
             self.main = CHANNELS[mode](self)
+            self._merge = self.main if isinstance(self.main, MergeChannel) else None
             self._prefilter = None
             if grant.min_source_frequency > 0 and mode != "COMMAND":
                 self._prefilter = Prefilter(
@@ -173,7 +178,7 @@ class Item:
 
     def _reset(self) -> None:
         """The state ends with the interest; whoever comes from now on belongs to the next subscription."""
-        self.main = self.raw = None
+        self.main = self._merge = self.raw = None
         self.provisional = self.in_snapshot = False
         self._orders.clear()
         self._used.clear()
@@ -191,7 +196,8 @@ class Item:
         """The adapter has news (adapters-api.md 14)."""
         if not self._gate.open:
             return
-        self._used.update(event)
+        if self._merge is None or self._prefilter is not None:
+            self._used.update(event)
         if self.in_snapshot:
             if is_snapshot:
                 if self.main is not None:
@@ -206,6 +212,23 @@ class Item:
             self._prefilter.offer(event)
         elif self.main is not None:
             self.main.publish(event, False)
+
+    def receive(self, shape: Shape, values: list[Value], is_snapshot: bool) -> None:
+        """
+        As L{update}, of an event in two parts. This is the way of nearly all events
+        of remote adapters, and short where nobody needs more.
+        """
+        merge = self._merge
+        if (
+            merge is not None
+            and self.raw is None
+            and self._prefilter is None
+            and not self.in_snapshot
+            and self._gate.open
+        ):
+            merge.publish_values(shape, values)
+        else:
+            self.update(dict(zip(shape.names, values, strict=True)), is_snapshot)
 
     def _publish_realtime(self, event: Event) -> None:
         assert self.main is not None
@@ -240,12 +263,17 @@ class Item:
 
     def declare_diff_order(self, orders: dict[str, tuple[str, ...]]) -> None:
         """First declaration of a field wins; one that was used before keeps the default (adapters-api.md 19)."""
+        used = self._fields_used()
         for field, order in orders.items():
-            if field not in self._orders and field not in self._used:
+            if field not in self._orders and field not in used:
                 self._orders[field] = order
         for channel in (self.main, self.raw):
             if channel is not None:
                 channel.order_diffs()
+
+    def _fields_used(self) -> set[str]:
+        """Those that events have had. MERGE keeps them anyway, so that they need not be noted twice."""
+        return self._used if self._merge is None else self._used.union(self._merge.values)
 
     def diff_order(self, field: str) -> tuple[str, ...]:
         """The algorithms to try on a field, in order."""

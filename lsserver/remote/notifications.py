@@ -49,19 +49,6 @@ def credentials(tokens: list[str]) -> Credentials:
     return Credentials.of(Tokens(tokens, 2, decode_form).pairs())
 
 
-def is_plain(line: str, parts: list[str], smart: bool) -> bool:
-    """
-    Whether an C{UD3} has nothing but strings that need no decoding, as nearly all
-    have. Called for every event, so it does no more than it must: since 1.9.0
-    there are no other types after the head, which is not looked for again.
-
-    @param parts: the line cut at C{|S|}: the head in three, then names and values in turn.
-    """
-    if "%" in line or "#" in line or "$" in line or not len(parts) % 2:
-        return False
-    return smart or ("+" not in line and line.count("|") == 2 * len(parts) + 1)
-
-
 def update(tokens: list[str], decode: Decoder) -> dict[str, FieldValue]:
     """
     The fields of any C{UD3}, after its head.

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from lsserver.adapters.adapter_set import AdapterSet
-from lsserver.adapters.interfaces import FieldValue, IItemEventSink, IMetadataControlListener
+from lsserver.adapters.interfaces import FieldValue, IItemEventSink, IMetadataControlListener, ItemReceiver
 from lsserver.adapters.loader import load_folder
 from lsserver.adapters.modes import Mode
 
@@ -37,6 +37,11 @@ class Recorder:
 
     def update(self, item: str, event: dict[str, FieldValue], is_snapshot: bool) -> None:
         self.calls.append(("update", item, event, is_snapshot))
+
+    def receiver(self, item: str) -> ItemReceiver:
+        return lambda shape, values, is_snapshot: self.update(
+            item, dict(zip(shape.names, values, strict=True)), is_snapshot
+        )
 
     def end_of_snapshot(self, item: str) -> None:
         self.calls.append(("end_of_snapshot", item))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
+from lsserver.adapters.shapes import Shape
 from tests.engine.model import HISTORY, Event, Item, ModelClient, Subscription, in_order, same
 from tests.engine.world import World
 
@@ -55,6 +56,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.number = 0
         self.sub_id = 0
+        self.shapes: dict[tuple[str, ...], Shape] = {}
 
     @initialize(
         available=st.lists(st.booleans(), min_size=4, max_size=4),
@@ -135,20 +137,25 @@ class Machine(RuleBasedStateMachine):
         st.sampled_from([False, False, False, False, False, True]),
         st.sampled_from([1, 1, 1, 1, 2, 15]),
         st.sampled_from([None, None, 0.0, 0.0, 0.1, 0.5]),
+        st.booleans(),
     )
 
     @rule(changes=st.lists(CHANGES, min_size=1, max_size=8))
-    def update(self, changes: list[tuple[int, dict[str, str], str, str, bool, int, float | None]]) -> None:
-        """Events and bursts of them, in one turn or with time between them."""
+    def update(self, changes: list[tuple[int, dict[str, str], str, str, bool, int, float | None, bool]]) -> None:
+        """Events and bursts of them, whole or in parts, in one turn or with time between them."""
         wanted = [item for item in self.items if item.subscriptions] or self.items
-        for index, kinds, key, command, snapshot, repeat, pause in changes:
+        for index, kinds, key, command, snapshot, repeat, pause, in_parts in changes:
             item = wanted[index % len(wanted)]
             for _ in range(repeat):
                 event: Event = {name: self.value(kind) for name, kind in kinds.items()}
                 if item.mode == "COMMAND":
                     event |= {"key": key, "command": command}
                 item.update(dict(event), snapshot)
-                self.world.data.update(item.name, event, snapshot)
+                if in_parts:
+                    shape = self.shapes.setdefault(tuple(event), Shape(tuple(event)))
+                    self.world.data.receiver(item.name)(shape, list(event.values()), snapshot)
+                else:
+                    self.world.data.update(item.name, event, snapshot)
             if pause is not None:
                 self.world.advance(pause)
 

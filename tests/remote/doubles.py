@@ -13,6 +13,7 @@ from twisted.logger import LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from lsserver.adapters.interfaces import ItemReceiver
 from lsserver.remote.codec import decode_form
 from lsserver.remote.data import RemoteDataProvider
 from lsserver.remote.metadata import RemoteMetadataProvider
@@ -143,6 +144,13 @@ class Listener:
 
     def update(self, item: str, event: dict[str, Any], issnapshot: bool = False) -> None:
         self.events.append(("update", item, event, issnapshot))
+
+    trusted_update = update
+
+    def receiver(self, item: str) -> ItemReceiver:
+        return lambda shape, values, is_snapshot: self.update(
+            item, dict(zip(shape.names, values, strict=True)), is_snapshot
+        )
 
     def end_of_snapshot(self, item: str) -> None:
         self.events.append(("eos", item))

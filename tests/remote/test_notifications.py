@@ -12,11 +12,7 @@ EVENTS = st.dictionaries(NAMES, st.one_of(st.none(), NAMES), max_size=5)
 
 
 def update(line: str, smart: bool = True) -> object:
-    event = notifications.update(line.split("|"), decode_smart if smart else decode_form)
-    parts = line.split("|S|")
-    if parts[2].count("|") == 2 and notifications.is_plain(line, parts, smart):
-        assert event == dict(zip(parts[3::2], parts[4::2], strict=True))
-    return event
+    return notifications.update(line.split("|"), decode_smart if smart else decode_form)
 
 
 class UpdateTests(SynchronousTestCase):
@@ -72,28 +68,6 @@ class UpdateTests(SynchronousTestCase):
         self.assertRaises(
             CodecError, notifications.diff_orders, ["0", "DFD", "S", "a", "S", "1", "S", "x"], decode_smart
         )
-
-
-class PlainUpdateTests(SynchronousTestCase):
-    def test_which_lines_are_plain(self) -> None:
-        head = "0|UD3|S|item|S|1f|B|0"
-        for rest, plain in (
-            ("|S|a|S|1|S|b|S|x y", True),
-            ("", True),
-            ("|S|a|S|", True),
-            ("|S|a|S|#", False),
-            ("|S|a|S|%23", False),
-            ("|S|a|S|$", False),
-            ("|S|a|Y|YWI=", False),
-            ("|S|a|S|1|S|b", False),
-        ):
-            line = head + rest
-            self.assertEqual(notifications.is_plain(line, line.split("|S|"), True), plain, line)
-        line = f"{head}|S|a|Y|YWI=|S|b|Y|YWI="
-        self.assertFalse(notifications.is_plain(line, line.split("|S|"), False))
-        line = f"{head}|S|a|S|x+y"
-        self.assertTrue(notifications.is_plain(line, line.split("|S|"), True))
-        self.assertFalse(notifications.is_plain(line, line.split("|S|"), False))
 
 
 class OtherTests(SynchronousTestCase):

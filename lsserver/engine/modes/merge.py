@@ -11,9 +11,15 @@ from lsserver.engine.update import Update
 from lsserver.engine.view import Value, View
 
 if TYPE_CHECKING:
-    from lsserver.engine.dialect import IValueCodec
+    from lsserver.adapters.shapes import Shape
+    from lsserver.engine.dialect import IValueCodec, Vector
     from lsserver.engine.item import Item
     from lsserver.engine.slots.base import Slot
+
+    Plan = list[tuple[int, list[int]]]
+
+MAX_SHAPES = 16
+"""Kinds of events of an item that are kept apart, by the names of their fields."""
 
 
 class MergeView(View["Slot"]):
@@ -34,6 +40,7 @@ class MergeView(View["Slot"]):
         self.limited: dict[MergeSlot, None] = {}
         self.queued: dict[QueueSlot, None] = {}
         self.fresh: dict[Slot, None] = {}
+        self._plans: dict[Shape, Plan] = {}
         self._positions: dict[str, list[int]] = {}
         for position, field in enumerate(fields):
             self._positions.setdefault(field, []).append(position)
@@ -73,26 +80,52 @@ class MergeView(View["Slot"]):
 
     def step(self, event: Event, is_snapshot: bool) -> None:
         """Go on to the state after C{event}, and let everybody know who is in step."""
-        vector = self.current.vector if self.current is not None else None
-        changed = self._changed(event, vector)
-        if changed is None:
-            return
-        if vector is None:
+        if self.current is None:
             self.current = Update(self.vector(event))
-        elif changed:
-            after = list(vector)
-            for position, token in changed:
-                after[position] = token
-            self.current = Update(tuple(after))
-        if changed or vector is None:
-            self.steps += 1
-            self._tell()
-        if self.queued:
-            self._tell_queues(is_snapshot)
-        if self.fresh and not is_snapshot:
-            self._tell_fresh()
+            self._announce(True, is_snapshot)
+            return
+        changed = self._changed(event, self.current.vector)
+        if changed is not None:
+            self._go(self.current.vector, changed, is_snapshot)
 
-    def _changed(self, event: Event, vector: tuple[bytes, ...] | None) -> list[tuple[int, bytes]] | None:
+    def step_values(self, shape: Shape, values: list[Value], before: list[Value] | None) -> None:
+        """
+        As L{step}, for a real-time event in two parts.
+
+        @param before: the values of the last event, if that had the same shape.
+        """
+        if self.current is None:
+            self.step(dict(zip(shape.names, values, strict=True)), False)
+            return
+        plan = self._plans.get(shape)
+        if plan is None:
+            plan = self._plan(shape)
+        if not plan:
+            return
+        vector = self.current.vector
+        token = self.codec.token
+        changed = []
+        for index, places in plan:
+            value = values[index]
+            # Most fields of most events say what they said before.
+            if before is None or before[index] != value:
+                encoded = token(value)
+                for place in places:
+                    if vector[place] != encoded:
+                        changed.append((place, encoded))
+        self._go(vector, changed, False)
+
+    def _plan(self, shape: Shape) -> Plan:
+        """Which values of a shape go where."""
+        if len(self._plans) >= MAX_SHAPES:
+            self._plans.clear()
+        positions = self._positions
+        plan = self._plans[shape] = [
+            (index, positions[name]) for index, name in enumerate(shape.names) if name in positions
+        ]
+        return plan
+
+    def _changed(self, event: Event, vector: Vector) -> list[tuple[int, bytes]] | None:
         """Positions and tokens that the event changes; C{None} if it is about none of our fields."""
         token = self.codec.token
         positions = self._positions
@@ -104,9 +137,26 @@ class MergeView(View["Slot"]):
                 touched = True
                 encoded = token(value)
                 for place in places:
-                    if vector is None or vector[place] != encoded:
+                    if vector[place] != encoded:
                         changed.append((place, encoded))
-        return changed if touched or vector is None else None
+        return changed if touched else None
+
+    def _go(self, vector: Vector, changed: list[tuple[int, bytes]], is_snapshot: bool) -> None:
+        if changed:
+            after = list(vector)
+            for position, token in changed:
+                after[position] = token
+            self.current = Update(tuple(after))
+        self._announce(bool(changed), is_snapshot)
+
+    def _announce(self, news: bool, is_snapshot: bool) -> None:
+        if news:
+            self.steps += 1
+            self._tell()
+        if self.queued:
+            self._tell_queues(is_snapshot)
+        if self.fresh and not is_snapshot:
+            self._tell_fresh()
 
     def _tell(self) -> None:
         flusher = self.item.flusher
@@ -159,8 +209,24 @@ class MergeChannel(Channel[MergeView]):
 
     def __init__(self, item: Item) -> None:
         super().__init__(item)
-        self.values: dict[str, Value] = {}
         self.known = False
+        self._values: dict[str, Value] = {}
+        # The last event of each shape, oldest first, that has not been merged yet. As each
+        # of them replaces the one before of its shape, they are merged when somebody looks.
+        self._unmerged: dict[Shape, list[Value]] = {}
+        self._shape: Shape | None = None
+
+    @property
+    def values(self) -> dict[str, Value]:
+        if self._unmerged:
+            self._merge()
+        return self._values
+
+    def _merge(self) -> None:
+        for shape, values in self._unmerged.items():
+            self._values.update(zip(shape.names, values, strict=True))
+        self._unmerged.clear()
+        self._shape = None
 
     def make_view(self, fields: tuple[str, ...], codec: IValueCodec) -> MergeView:
         view = MergeView(self.item, fields, codec)
@@ -190,10 +256,33 @@ class MergeChannel(Channel[MergeView]):
     def publish(self, event: Event, is_snapshot: bool) -> None:
         self.values.update(event)
         self.known = True
+        self._step(event, is_snapshot)
+
+    def _step(self, event: Event, is_snapshot: bool) -> None:
         for view in self.all_views():
             view.step(event, is_snapshot)
             if view.private:
                 self._publish_private(view, is_snapshot)
+
+    def publish_values(self, shape: Shape, values: list[Value]) -> None:
+        """A real-time event in two parts."""
+        unmerged = self._unmerged
+        before = None
+        if shape is self._shape:
+            before = unmerged[shape]
+        else:
+            # To the end of the line.
+            unmerged.pop(shape, None)
+            if len(unmerged) >= MAX_SHAPES:
+                self._merge()
+            self._shape = shape
+            self.known = True
+        unmerged[shape] = values
+        if self.views:
+            for view in self.all_views():
+                view.step_values(shape, values, before)
+                if view.private:
+                    self._publish_private(view, False)
 
     def _publish_private(self, view: MergeView, is_snapshot: bool) -> None:
         now = self.item.now()
@@ -222,6 +311,8 @@ class MergeChannel(Channel[MergeView]):
     def clear(self) -> None:
         """All fields become null, which is an update like any other."""
         names: dict[str, Value] = dict.fromkeys(self.values)
+        self.values.update(names)
+        self.known = True
         for view in self.views.values():
             names.update(dict.fromkeys(view.fields))
-        self.publish(names, False)
+        self._step(names, False)
