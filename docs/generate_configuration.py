@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lsserver.config import GROUPS, NESTED
+from lsserver.elements import NOT_TAKEN
 from lsserver.engine.settings import EngineSettings
 from lsserver.reading import Slot, describe, slots_of
 from lsserver.transport.settings import TransportSettings
@@ -66,7 +67,23 @@ def page() -> str:
     for name, cls in tables:
         slots = slots_of(cls, NESTED[cls])
         parts.append(f"## `{name}`\n\n" + "\n".join(rows(slots, name.strip("[]") + ".", tables)) + "\n")
+    parts.append("\n".join(not_taken()) + "\n")
     return "\n".join(parts)
+
+
+def not_taken() -> Iterator[str]:
+    """The official elements that are none here."""
+    yield "## Elements of the official server that are not needed"
+    yield ""
+    yield "They are refused, in one line each, so that nobody believes that they do something."
+    yield ""
+    yield "| element | why |"
+    yield "| --- | --- |"
+    together: dict[str, list[str]] = {}
+    for name, reason in NOT_TAKEN.items():
+        together.setdefault(reason, []).append(f"`{name}`")
+    for reason, names in together.items():
+        yield f"| {', '.join(names)} | {reason} |"
 
 
 def rows(slots: Iterable[Slot], prefix: str, tables: list[tuple[str, type]]) -> Iterator[str]:

@@ -111,7 +111,7 @@ def read_file(path: Path, environment: Mapping[str, str] = os.environ) -> Config
             table = tomllib.load(file)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError([f"{path}: not a TOML file: {error}"]) from None
-    reader = Reader(str(path), path.absolute().parent, environment, NESTED)
+    reader = Reader(str(path), path.absolute().parent, environment, NESTED, elements.NOT_TAKEN)
     found = reader.read(table, GROUPS)
     configuration = Configuration(
         general=found[General],

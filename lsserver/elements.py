@@ -12,6 +12,55 @@ from collections.abc import Mapping
 
 from lsserver.reading import Element
 
+_NO_POOL = "everything but the calls of blocking adapters happens in one thread"
+_NO_JAVA = "it is about the Java machine"
+_OLD_WEB = "it is about web clients that are gone"
+_OPENSSL = "OpenSSL's own choice is a good one"
+_NO_COMPRESSION = "nothing is compressed"
+
+NOT_TAKEN: Mapping[str, str] = {
+    **dict.fromkeys(
+        (
+            *("server_pool_max_size", "server_pool_max_free", "accept_pool_max_size", "handshake_pool_size"),
+            *("https_auth_pool_max_size", "https_auth_pool_max_free", "selector_pool_size", "selector_max_load"),
+            *("timer_pool_size", "events_pool_size", "snapshot_pool_size", "pump_pool_size"),
+        ),
+        _NO_POOL,
+    ),
+    "accept_pool_max_queue": "requests are understood as they come; see max_reactor_lag_millis",
+    "pump_pool_max_queue": "sessions are written in the turn in which they have something; see max_reactor_lag_millis",
+    "https_auth_pool_max_queue": "handshake_pool_max_queue counts handshakes with client certificates as well",
+    **dict.fromkeys(
+        (
+            *("max_common_nio_buffer_allocation", "max_common_pump_buffer_allocation", "reuse_pump_buffers"),
+            *("tls_provider", "use_client_hints_for_tls_session_resumption", "ensure_stopping_service"),
+        ),
+        _NO_JAVA,
+    ),
+    "force_early_conversions": "a value is converted once, when the first session needs it",
+    "max_mpn_devices": "there are no mobile push notifications",
+    "mpn": "there are no mobile push notifications",
+    "edition_conf": "there are no editions",
+    "use_http_11": "HTTP/1.1 is always spoken",
+    "use_chunked_encoding": "streams are always chunked for HTTP/1.1",
+    "websocket.max_pong_delay_millis": "a ping is always answered at once",
+    **dict.fromkeys(("use_protected_js", "allowed_domain", "control_link_machine_name"), _OLD_WEB),
+    **dict.fromkeys(("use_compression", "compression_threshold"), _NO_COMPRESSION),
+    "disable_tls_renegotiation": "renegotiation is always refused",
+    **dict.fromkeys(("allow_protocol", "remove_protocols"), "see minimum_tls"),
+    "remove_cipher_suites": "see allow_cipher_suite, in which OpenSSL takes '!NAME' as well",
+    **dict.fromkeys(
+        (
+            *("enforce_server_cipher_suite_preference", "enable_stateless_tls_session_resumption"),
+            *("tls_session_cache_size", "tls_session_timeout"),
+        ),
+        _OPENSSL,
+    ),
+    "show_password_on_request_log": "passwords are never logged",
+    "logback_properties": "see log_level and log_config",
+}
+"""Elements of the official configuration that there are not, in lower case, and what takes their place."""
+
 LEVELS = ("debug", "info", "warn", "error", "critical")
 
 
@@ -151,6 +200,12 @@ TRANSPORT: Mapping[str, Element] = {
     ),
     "write_timeout_millis": _millis("How long a client may take nothing of what waits for it. 0: no limit."),
     "handshake_timeout_millis": _millis("Time for a TLS handshake. 0: no limit."),
+    "handshake_pool_max_queue": Element(
+        "Most TLS handshakes at a time. While there are more, TLS sockets accept no connection: the next ones wait in "
+        "the backlog. -1: no limit.",
+        "handshakes",
+        -1,
+    ),
     "max_headers": Element("Most headers of a request; one with more is answered with HTTP 431.", "headers", 10),
     "max_connections": Element(
         "Most connections of all sockets together, as far as the limit of open files allows; further ones are closed "
@@ -237,8 +292,10 @@ HTTP_SERVER: Mapping[str, Element] = {
     "name": Element("Name that clients see (SERVNAME). ASCII, without control characters, different for each."),
     "port": Element("TCP port; 0: any that is free.", minimum=0, maximum=65535),
     "port_type": Element(
-        "CONTROL_ONLY: no sessions are created here, only bound again and controlled. CREATE_ONLY is a hint to people.",
-        choices=("GENERAL_PURPOSE", "CREATE_ONLY", "CONTROL_ONLY"),
+        "CONTROL_ONLY: no sessions are created here, only bound again and controlled. PRIORITY: whoever comes here is "
+        "let in whatever the load, and beyond max_sessions; for those who look after the server, not for the public. "
+        "CREATE_ONLY is a hint to people.",
+        choices=("GENERAL_PURPOSE", "CREATE_ONLY", "CONTROL_ONLY", "PRIORITY"),
     ),
     "listening_interface": Element("Address to bind; empty: all IPv4 addresses."),
     "backlog": Element("Connections that may wait to be accepted.", "connections", 1),

@@ -197,12 +197,17 @@ def problems_of(servers: Sequence[HttpServer], reactor: Any) -> list[str]:
     return problems
 
 
-def url_of(port: IListeningPort) -> str:
-    """Where a browser finds an open socket."""
+def has_tls(port: IListeningPort) -> bool:
+    """Whether connections to an open socket begin with a TLS handshake."""
     factory = getattr(port, "factory", None)
     if isinstance(factory, ProxyFactory):
         factory = factory.wrapped
-    scheme = "https" if isinstance(factory, TLSMemoryBIOFactory) else "http"
+    return isinstance(factory, TLSMemoryBIOFactory)
+
+
+def url_of(port: IListeningPort) -> str:
+    """Where a browser finds an open socket."""
+    scheme = "https" if has_tls(port) else "http"
     address = port.getHost()
     if isinstance(address, UNIXAddress):
         path = address.name or b""

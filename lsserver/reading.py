@@ -143,12 +143,14 @@ class Reader:
     @ivar source: how the file is named in problems.
     @ivar folder: what relative paths are relative to.
     @ivar nested: the elements of dataclasses that occur as tables inside others.
+    @ivar not_taken: known names in lower case, at whatever place, that are no elements; each with the reason.
     """
 
     source: str
     folder: Path
     environment: Mapping[str, str]
     nested: Mapping[type, Mapping[str, Element]]
+    not_taken: Mapping[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
     def read(self, table: Mapping[str, Any], groups: Mapping[type, Mapping[str, Element]]) -> dict[type, Any]:
@@ -188,6 +190,8 @@ class Reader:
                     self._walk(value, path + ".", where, slots, values)
                 else:
                     self._tell(f"{shown} = {_show(value)}: must be a table")
+            elif (reason := self.not_taken.get(path.lower())) is not None:
+                self._tell(f"{shown} is not needed here: {reason}")
             else:
                 self._tell(f"unknown key {shown!r}; the nearest known one is {self._nearest(path, slots)!r}")
 

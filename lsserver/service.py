@@ -23,7 +23,7 @@ from lsserver.adapters.errors import DataProviderError, LoadError, MetadataProvi
 from lsserver.config import Configuration, WebServer
 from lsserver.ending import STOP_SECONDS, Ending
 from lsserver.engine.kernel import Kernel
-from lsserver.listeners import HttpServer, ListenerError, problems_of, url_of
+from lsserver.listeners import HttpServer, ListenerError, has_tls, problems_of, url_of
 from lsserver.options import Options, refuse, versions
 from lsserver.reading import ConfigError
 from lsserver.transport.limits import Connections
@@ -80,7 +80,12 @@ class LightstreamerService(MultiService):
         self.ports: list[IListeningPort] = []
         self.started: Deferred[None] = Deferred()
         transport = configuration.transport
-        self.connections = Connections(transport.max_connections, transport.max_connections_per_ip, reactor)
+        self.connections = Connections(
+            transport.max_connections,
+            transport.max_connections_per_ip,
+            reactor,
+            transport.handshake_pool_max_queue,
+        )
         self._sets = sets
         self._starting: Deferred[None] = Deferred()
         self._failed = False
@@ -137,6 +142,7 @@ class LightstreamerService(MultiService):
             pages=pages_of(general.web_server),
             strict_pages=[installed.pages()],
             control_only=server.port_type == "CONTROL_ONLY",
+            priority=server.port_type == "PRIORITY",
             use_client_auth=server.gives_principals,
             healthcheck=general.healthcheck.on(server.name),
             reactor=self._reactor,
@@ -150,6 +156,8 @@ class LightstreamerService(MultiService):
             raise StartError(f"cannot listen on {server.described()}: {reason}") from None
         except (OSError, ListenerError) as error:
             raise StartError(f"cannot listen on {server.described()}: {error}") from None
+        if has_tls(port) and server.port_type != "PRIORITY":
+            self.connections.handshakes.watch(port)
         return port
 
     def _start_failed(self, failure: Failure) -> None:

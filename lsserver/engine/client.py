@@ -24,6 +24,8 @@ class Client:
     @ivar use_client_auth: the port gives principals to the adapter.
     @ivar show_ip: whether C{CLIENTIP} is sent.
     @ivar control_only: the port refuses new sessions (C{CONERR,70}).
+    @ivar priority: the port is for those who look after the server: neither an overload nor
+        C{max_sessions} keeps them out.
     """
 
     dialect: IDialect
@@ -37,3 +39,4 @@ class Client:
     use_client_auth: bool = False
     show_ip: bool = True
     control_only: bool = False
+    priority: bool = False

@@ -202,7 +202,7 @@ class Kernel:
                 return None
             hosted = self._admit(request, client)
             self._take_address(request, places)
-            waiting = self.load.enter(request.ttl_millis == math.inf)
+            waiting = None if client.priority else self.load.enter(request.ttl_millis == math.inf)
             if waiting is not None:
                 admissions.append(waiting)
                 await waiting.decided
@@ -261,7 +261,7 @@ class Kernel:
         if hosted is None:
             raise refuse(SessionCode.ADAPTER_SET_NOT_AVAILABLE)
         limit = self.settings.max_sessions
-        if limit is not None and len(self.sessions) + self._creating > limit:
+        if limit is not None and len(self.sessions) + self._creating > limit and not client.priority:
             raise refuse(SessionCode.SESSION_COUNT)
         return hosted
 

@@ -25,8 +25,11 @@ def network_of(address: str) -> str:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return ""
+    if isinstance(parsed, ipaddress.IPv6Address):
+        # A socket that speaks IPv6 shows clients of IPv4 like that.
+        parsed = parsed.ipv4_mapped or parsed
     if isinstance(parsed, ipaddress.IPv4Address):
-        return address
+        return str(parsed)
     return str(ipaddress.ip_network((parsed, IPV6_PREFIX), strict=False))
 
 

@@ -187,6 +187,7 @@ class Channel(http.HTTPChannel):
         tune(self.transport, self.settings.write_timeout_millis)
         if isinstance(self.transport, TLSMemoryBIOProtocol):
             self._shaking = True
+            self.site.connections.handshakes.begin()
             self.setTimeout(self.settings.handshake_timeout_millis / 1000 or None)
 
     def handshakeCompleted(self) -> None:
@@ -194,8 +195,13 @@ class Channel(http.HTTPChannel):
         if not is_modern(self.transport.getHandle()):
             self.transport.abortConnection()
             return
-        self._shaking = False
+        self._shaken()
         self.setTimeout(self.settings.read_timeout_millis / 1000 or None)
+
+    def _shaken(self) -> None:
+        if self._shaking:
+            self._shaking = False
+            self.site.connections.handshakes.end()
 
     # In time. The timer of the base class starts again with every byte, so that a
     # client could send one every few seconds for ever; here a head, and a body,
@@ -367,6 +373,7 @@ class Channel(http.HTTPChannel):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
+        self._shaken()
         if self._upgraded is not None:
             self._upgraded.connectionLost(reason)
             return

@@ -26,12 +26,14 @@ class ClientInfo:
 
     @ivar server_name: name of the socket, which clients are told.
     @ivar control_only: no sessions are created on it.
+    @ivar priority: those who come here are let in whatever the load.
     @ivar use_client_auth: the names in client certificates go to the adapters.
     """
 
     settings: TransportSettings
     server_name: str
     control_only: bool = False
+    priority: bool = False
     use_client_auth: bool = False
 
     def client(self, dialect: IDialect, headers: Headers, transport: Any) -> Client:
@@ -55,6 +57,7 @@ class ClientInfo:
             use_client_auth=self.use_client_auth,
             show_ip=bool(address) and not self.settings.client_identification_private,
             control_only=self.control_only,
+            priority=self.priority,
         )
 
     def headers(self, headers: Headers) -> dict[str, str]:
@@ -94,7 +97,8 @@ def _bare(entry: str) -> str | None:
     candidates = [entry, entry.strip("[]"), entry.rpartition(":")[0].strip("[]")]
     for candidate in candidates:
         try:
-            return str(ipaddress.ip_address(candidate))
+            # A scope may be any text, and means something on the proxy only.
+            return str(ipaddress.ip_address(candidate.partition("%")[0]))
         except ValueError:
             continue
     return None

@@ -1,4 +1,4 @@
-"""How many connections there may be, in all and from one address."""
+"""How many connections there may be, in all and from one address, and how many in a TLS handshake."""
 
 from __future__ import annotations
 
@@ -16,22 +16,65 @@ TELL_SECONDS = 60
 _log = Logger(namespace="LightstreamerLogger.connections")
 
 
+class Handshakes:
+    """
+    The TLS handshakes that have begun and are not over (C{handshake_pool_max_queue}). While there are too many,
+    connections wait where the system keeps them: none is refused, and those that have begun come to an end.
+
+    @param most: how many there may be, less than 0 = no limit. A few more begin when many connections come at once.
+    @ivar under_way: how many there are.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._ports: list[Any] = []
+        self._paused = False
+        self.under_way = 0
+
+    def watch(self, port: Any) -> None:
+        """
+        @param port: where connections with TLS begin; it can be paused.
+        """
+        self._ports.append(port)
+
+    def begin(self) -> None:
+        """One more."""
+        self.under_way += 1
+        if not self._paused and self.under_way > self._most >= 0:
+            self._paused = True
+            for port in self._ports:
+                port.pauseProducing()
+
+    def end(self) -> None:
+        """One less, however it has ended."""
+        self.under_way -= 1
+        if self._paused and self.under_way <= self._most:
+            self._paused = False
+            for port in self._ports:
+                port.resumeProducing()
+
+
 class Connections:
     """
     The open connections of the server.
 
     @param most: of them, C{None} for no limit.
     @param most_from_one: from one IPv4 address or IPv6 network.
+    @param most_handshakes: as for L{Handshakes}.
     @ivar open: how many there are.
+    @ivar handshakes: of them.
     """
 
-    def __init__(self, most: int | None, most_from_one: int | None, clock: IReactorTime) -> None:
+    def __init__(
+        self, most: int | None, most_from_one: int | None, clock: IReactorTime, most_handshakes: int = -1
+    ) -> None:
         self._most = most
         self._from_one = Quota(most_from_one)
         self._clock = clock
         self._refused = 0
         self._told = -float(TELL_SECONDS)
         self.open = 0
+        self.handshakes = Handshakes(most_handshakes)
 
     def enter(self, peer: Any, count_address: bool = True) -> Lease | None:
         """

@@ -102,6 +102,7 @@ class TransportSettings:
         for a WebSocket message; also how long an idle connection is kept.
     @ivar write_timeout_millis: how long the client may take nothing of what waits for it.
     @ivar handshake_timeout_millis: for the TLS handshake.
+    @ivar handshake_pool_max_queue: TLS handshakes at a time, less than 0 = no limit.
     @ivar max_headers: of one request.
     @ivar max_connections: of all sockets together, C{None} = no limit.
     @ivar max_connections_per_ip: of them, from one IPv4 address or IPv6 network of 64 bits.
@@ -122,6 +123,7 @@ class TransportSettings:
     read_timeout_millis: int = 20_000
     write_timeout_millis: int = 120_000
     handshake_timeout_millis: int = 4_000
+    handshake_pool_max_queue: int = 1_000
     max_headers: int = 200
     max_connections: int | None = None
     max_connections_per_ip: int | None = None

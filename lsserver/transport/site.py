@@ -59,7 +59,7 @@ class Site(server.Site):
         )
         self.server_header = server_header(settings)
         self.connections = connections or Connections(
-            settings.max_connections, settings.max_connections_per_ip, reactor
+            settings.max_connections, settings.max_connections_per_ip, reactor, settings.handshake_pool_max_queue
         )
         self._settings = settings
 
@@ -126,6 +126,7 @@ def make_site(
     pages: Path | Iterable[Path] | None = None,
     strict_pages: Collection[Path] = (),
     control_only: bool = False,
+    priority: bool = False,
     use_client_auth: bool = False,
     healthcheck: bool = True,
     reactor: IReactorTime | None = None,
@@ -138,6 +139,7 @@ def make_site(
     @param pages: folders of static pages; what is in several is taken from the first.
     @param strict_pages: those of them whose pages have no scripts of their own, and may have none.
     @param control_only: sessions are not created on this socket.
+    @param priority: sessions are created on this socket whatever the load.
     @param use_client_auth: the names in client certificates go to the adapters.
     @param healthcheck: answer C{/lightstreamer/healthcheck}.
     @param reactor: for timers; the global one by default.
@@ -155,7 +157,11 @@ def make_site(
         heads=ResponseHeads(settings),
         origins=OriginCheck(settings.cross_domain_policy),
         info=ClientInfo(
-            settings=settings, server_name=server_name, control_only=control_only, use_client_auth=use_client_auth
+            settings=settings,
+            server_name=server_name,
+            control_only=control_only,
+            priority=priority,
+            use_client_auth=use_client_auth,
         ),
         framer=ChunkFramer(),
     )

@@ -8,6 +8,7 @@ does not depend on the client.
 # mypy: disallow-untyped-calls=False
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
@@ -125,6 +126,21 @@ class FrameProtocol(WebSocketServerProtocol):
         super().connectionMade()
         self.transport.registerProducer(self.writer, True)
         self.writer.begin()
+
+    def sendHttpErrorResponse(self, code: int, reason: str, responseHeaders: Any = None) -> None:
+        """The handshake is wrong. Autobahn's reason repeats what the client has sent, so it is not given."""
+        body = "This is no handshake of a WebSocket.\r\n"
+        lines = [
+            f"HTTP/1.1 {code} {HTTPStatus(code).phrase}",
+            f"Server: {self.factory.server}",
+            "Content-Type: text/plain; charset=utf-8",
+            f"Content-Length: {len(body)}",
+            "Connection: close",
+            *(f"{name}: {value}" for name, value in responseHeaders or ()),
+            "",
+            body,
+        ]
+        self.sendData("\r\n".join(lines).encode())
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""

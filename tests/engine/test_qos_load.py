@@ -95,6 +95,16 @@ class Lag(LoadCase):
         self.lag(*[9] * 10)
         self.assertFalse(self.load.overloaded)
 
+    def test_those_who_look_after_the_server(self) -> None:
+        """C{PRIORITY} ports."""
+        self.use(max_sessions=1)
+        self.overload()
+        for _ in range(2):
+            client = self.world.client()
+            client.client.priority = True
+            self.assertIsNotNone(client.create().session)
+        self.assertTrue(self.load.overloaded)
+
     def test_old_clients(self) -> None:
         """tlcp.md 1.3: they would take the code for final."""
         self.overload()

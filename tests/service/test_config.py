@@ -11,9 +11,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from lsserver import elements
 from lsserver.config import GROUPS, NESTED, Configuration, General, contradictions, read_file
+from lsserver.elements import NOT_TAKEN
 from lsserver.engine.settings import EngineSettings
 from lsserver.listeners import HttpServer, HttpsServer
-from lsserver.reading import ConfigError
+from lsserver.reading import ConfigError, slots_of
 from lsserver.tls import Keystore
 from lsserver.transport.settings import AllowAccessFrom, CrossDomainPolicy, ResponseHttpHeaders, TransportSettings
 
@@ -117,6 +118,28 @@ class FileTests(SynchronousTestCase):
                 'F: http_server.port = 65536: must be a whole number from 0 to 65535, or "none"',
             ),
         )
+
+    def test_official_elements_that_are_not_needed(self) -> None:
+        """One line each, which says what takes their place."""
+        self.assertEqual(
+            self.problems(
+                "pump_pool_size = 4\nuse_http_11 = true\n[websocket]\nmax_pong_delay_millis = 1\n"
+                "[mpn]\nenabled = true\n[[https_server]]\nport = 1\nTLS_provider = 'x'\nallow_protocol = ['a']\n"
+            ),
+            (
+                "F: pump_pool_size is not needed here: "
+                "everything but the calls of blocking adapters happens in one thread",
+                "F: use_http_11 is not needed here: HTTP/1.1 is always spoken",
+                "F: websocket.max_pong_delay_millis is not needed here: a ping is always answered at once",
+                "F: mpn is not needed here: there are no mobile push notifications",
+                "F: https_server.TLS_provider is not needed here: it is about the Java machine",
+                "F: https_server.allow_protocol is not needed here: see minimum_tls",
+            ),
+        )
+
+    def test_what_is_not_needed_is_no_element(self) -> None:
+        known = {slot.path for groups in (GROUPS, NESTED) for cls in groups for slot in slots_of(cls, groups[cls])}
+        self.assertEqual(known & set(NOT_TAKEN), set())
 
     def test_what_the_transport_does_not_take(self) -> None:
         self.assertEqual(

@@ -41,7 +41,8 @@ class RequestHeaders(SynchronousTestCase):
 
     def test_options(self) -> None:
         found = client({}, control_only=True)
-        self.assertTrue(found.control_only and found.show_ip)
+        self.assertTrue(found.control_only and found.show_ip and not found.priority)
+        self.assertTrue(client({}, priority=True).priority)
         self.assertFalse(client({}, settings={"client_identification_private": True}).show_ip)
 
     def test_over_http(self) -> None:
@@ -88,6 +89,8 @@ class Addresses(SynchronousTestCase):
             (["[2001:db8::2]:80"], 1, ("2001:db8::2", [])),
             (["[2001:db8::2]"], 1, ("2001:db8::2", [])),
             (["2001:db8::2"], 1, ("2001:db8::2", [])),
+            (["fe80::1%<b>x</b>"], 1, ("fe80::1", [])),
+            (["[fe80::1%eth0]:80"], 1, ("fe80::1", [])),
             (["unknown"], 1, ("peer", [])),
         ):
             self.assertEqual(origin("peer", list(entries), local), expected)

@@ -21,24 +21,31 @@ class TcpWire(Wire):
         pass
 
 
-class Handshakes(SynchronousTestCase):
+class HandshakeCase(SynchronousTestCase):
     """TLS, in memory: bytes go to and fro by hand."""
 
     def setUp(self) -> None:
-        self.world = World(TransportSettings(handshake_timeout_millis=4_000))
+        self.world = World(TransportSettings(handshake_timeout_millis=4_000, handshake_pool_max_queue=2))
         pem = certificate()
-        factory = TLSMemoryBIOFactory(server_options(pem), False, self.world.site, self.world.clock)
-        self.wire = TcpWire(factory.buildProtocol(None))
+        self.factory = TLSMemoryBIOFactory(server_options(pem), False, self.world.site, self.world.clock)
+        self.wire = self.connect()
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         folder = Path(self.mktemp())
         folder.mkdir()
         self.client = trust(pem, folder).wrap_bio(self.incoming, self.outgoing, server_hostname="localhost")
+
+    def connect(self) -> TcpWire:
+        return TcpWire(self.factory.buildProtocol(None))
 
     def shake(self) -> bytes:
         """What the client sends next."""
         with contextlib.suppress(ssl.SSLWantReadError):
             self.client.do_handshake()
         return self.outgoing.read()
+
+
+class Handshakes(HandshakeCase):
+    """They must come to an end."""
 
     def dribble(self, data: bytes, seconds: float) -> None:
         """A byte each tenth of a second, for so long."""
@@ -86,6 +93,77 @@ class Handshakes(SynchronousTestCase):
     def read(self) -> bytes:
         self.incoming.write(self.wire.take())
         return self.client.read()
+
+
+class Port:
+    """A listening port; notes whether it accepts connections."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def pauseProducing(self) -> None:
+        self.told.append("paused")
+
+    def resumeProducing(self) -> None:
+        self.told.append("accepts")
+
+
+class ManyHandshakes(HandshakeCase):
+    """C{handshake_pool_max_queue}: connections wait, none is refused."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.handshakes = self.world.site.connections.handshakes
+        self.ports = [Port(), Port()]
+        for port in self.ports:
+            self.handshakes.watch(port)
+        self.others = [self.connect()]
+
+    def told(self, *what: str) -> None:
+        for port in self.ports:
+            self.assertEqual(port.told, list(what))
+
+    def test_until_one_is_over(self) -> None:
+        self.told()
+        self.others += [self.connect(), self.connect()]
+        self.assertEqual(self.handshakes.under_way, 4)
+        self.told("paused")
+        self.others.pop().drop()
+        self.told("paused")
+        self.incoming.write(self.wire.send(self.shake()))
+        self.wire.send(self.shake())
+        self.assertEqual(self.handshakes.under_way, 2)
+        self.told("paused", "accepts")
+        self.wire.drop()
+        self.assertEqual(self.handshakes.under_way, 2, "it is counted once")
+
+    def test_until_they_have_taken_too_long(self) -> None:
+        self.others += [self.connect()]
+        self.told("paused")
+        self.world.clock.advance(4)
+        self.told("paused", "accepts")
+        self.assertEqual((self.handshakes.under_way, self.world.site.connections.open), (0, 0))
+
+    def test_refused_connections_begin_none(self) -> None:
+        world = World(TransportSettings(max_connections=0))
+        factory = TLSMemoryBIOFactory(server_options(certificate()), False, world.site, world.clock)
+        wire = TcpWire(factory.buildProtocol(None))
+        self.assertEqual(world.site.connections.handshakes.under_way, 0)
+        wire.drop()
+        self.assertEqual(world.site.connections.handshakes.under_way, 0)
+
+    def test_no_limit(self) -> None:
+        handshakes = self.world.site.connections.handshakes = type(self.handshakes)(-1)
+        handshakes.watch(self.ports[0])
+        for _ in range(100):
+            handshakes.begin()
+        for _ in range(100):
+            handshakes.end()
+        self.told()
+
+    def test_plain_connections_have_none(self) -> None:
+        self.world.connect()
+        self.assertEqual(self.handshakes.under_way, 2)
 
 
 class Bodies(SynchronousTestCase):

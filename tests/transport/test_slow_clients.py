@@ -149,7 +149,7 @@ class OverWebSocket(SlowCase):
         self.assertFalse(session.closed)
         waiting = session.subscriptions[1].places[0].slot
         self.assertLessEqual(len(waiting.queue), 100)  # type: ignore[attr-defined]
-        self.assertLessEqual(session.stream.log._size, 65_536)
+        self.assertLessEqual(session.stream.log.size, 65_536)
         transport.resumeProducing()
         await client.lost
         seen = self.lines(bytes(client.data))
