@@ -1,73 +1,121 @@
-"""A server to be measured: started as a user starts it, watched from outside."""
+"""A server to be measured: started as a user starts it, on a core of its own, watched from outside."""
 
 from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
-HERE = Path(__file__).resolve().parent
+from benchmarks import machine
+from benchmarks.programs import HERE
+
+STARTS = 30.0
+"""Seconds that a server may take."""
 
 
-class Server:
+class ServerError(Exception):
+    """A server did not start, or ended, or did not say what it should have. The text has the end of its log."""
+
+
+class Program:
     """
-    C{twistd -n lsserver} with the adapter sets of the benchmarks.
+    Any server: a process in a folder of its own.
 
-    @ivar log: its lines.
+    @ivar folder: its working directory, which ends with it.
+    @ivar log: the lines that it has printed.
     """
 
-    def __init__(self, configuration: str = "", *options: str) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        ready: str,
+        core: str | None = machine.SERVER_CORE,
+        files: dict[str, str] | None = None,
+        environment: dict[str, str] | None = None,
+        drop: str | None = None,
+    ) -> None:
         """
-        @param configuration: text of a TOML file.
+        @param ready: a regular expression that it prints when clients may come.
+        @param files: to be written to its folder first.
+        @param drop: lines that are not kept, there being one for each session.
+        @raise ServerError: it ended, or did not get ready.
         """
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
-        self._folder = tempfile.TemporaryDirectory()
-        file = Path(self._folder.name) / "lsserver.toml"
-        file.write_text(configuration)
+        machine.raise_limit()
+        self._folder = tempfile.TemporaryDirectory(prefix="benchmark-")
+        self.folder = Path(self._folder.name)
+        for name, text in (files or {}).items():
+            (self.folder / name).write_text(text)
         self.log: list[str] = []
-        command = [str(Path(sys.executable).with_name("twistd")), "-n", "lsserver", "--port", str(self.port)]
-        command += ["--no-demo", "--no-pages", "--adapters-dir", str(HERE / "sets"), "--config", str(file), *options]
+        self._drop = None if drop is None else re.compile(drop)
+        self._changed = threading.Condition()
+        self._ended = False
         self._process = subprocess.Popen(
-            command,
-            cwd=self._folder.name,
+            machine.pinned(core, command),
+            cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "PYTHONWARNINGS": "default::ResourceWarning"},
+            env={**os.environ, **(environment or {})},
         )
-        self._listening = threading.Event()
+        # A server whose log nobody reads stops sooner or later.
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        if not self._listening.wait(30) or self._process.poll() is not None:
-            raise SystemExit("the server did not start:\n" + "\n".join(self.log[-20:]))
+        try:
+            self.wait_for(ready, STARTS)
+        except ServerError:
+            self.stop()
+            raise
 
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            line = line.rstrip("\n")
-            if not re.search(r"session \S+ of .* (created|closed)", line):
-                self.log.append(line)
-            if "listening on" in line:
-                self._listening.set()
-        self._listening.set()
+            if self._drop is None or not self._drop.search(line):
+                with self._changed:
+                    self.log.append(line.rstrip("\n"))
+                    self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def wait_for(self, pattern: str, seconds: float, start: int = 0) -> re.Match[str]:
+        """
+        What a line of the log from C{start} on has of a regular expression, at once or when it comes.
+
+        @raise ServerError: it does not come.
+        """
+        wanted, deadline = re.compile(pattern), time.monotonic() + seconds
+        with self._changed:
+            while True:
+                for line in self.log[start:]:
+                    match = wanted.search(line)
+                    if match:
+                        return match
+                start = len(self.log)
+                left = deadline - time.monotonic()
+                if self._ended or left <= 0:
+                    reason = "the server ended" if self._ended else f"no {pattern!r} within {seconds:.0f} s"
+                    raise ServerError(f"{reason}:\n" + "\n".join(self.log[-20:]))
+                self._changed.wait(left)
 
     @property
     def pid(self) -> int:
         """Of the process."""
         return self._process.pid
 
+    def pids(self) -> list[int]:
+        """Of it and of those that it has started."""
+        return machine.family(self.pid)
+
     def rss(self) -> float:
         """MiB in memory."""
-        match = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text())
-        assert match is not None
-        return int(match[1]) / 1024
+        return machine.resident(self.pid) / 1024
 
     def files(self) -> int:
         """Open ones."""
@@ -75,8 +123,7 @@ class Server:
 
     def cpu(self) -> float:
         """Seconds of both kinds so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return machine.cpu_seconds(self.pid)
 
     def complaints(self) -> list[str]:
         """Lines of the log that are no mere information."""
@@ -95,5 +142,54 @@ class Server:
             self._process.kill()
             status = self._process.wait()
         self._reader.join(5)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
         self._folder.cleanup()
         return status
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class Server(Program):
+    """
+    C{twistd -n lsserver} with the adapter sets of the benchmarks.
+
+    @ivar port: where it listens.
+    """
+
+    def __init__(
+        self,
+        configuration: str = "",
+        *options: str,
+        core: str | None = None,
+        tls: bool = False,
+        files: dict[str, str] | None = None,
+    ) -> None:
+        """
+        @param configuration: text of a TOML file.
+        @param options: more of them, for the command line.
+        @param core: the one it has to stay on, C{None} for any.
+        @param tls: listen with TLS; C{cert.pem} and C{key.pem} are among the files.
+        """
+        self.port = machine.free_port()
+        twistd = str(Path(sys.executable).with_name("twistd"))
+        listen = ["--port", str(self.port)]
+        if tls:
+            listen = ["--listen", f"ssl:{self.port}:privateKey=key.pem:certKey=cert.pem:backlog=4096"]
+        super().__init__(
+            [
+                *(twistd, "-n", "lsserver", *listen, "--no-demo", "--no-pages"),
+                *("--adapters-dir", str(HERE / "sets"), "--config", "lsserver.toml", *options),
+            ],
+            "listening on",
+            core,
+            {"lsserver.toml": configuration, **(files or {})},
+            {"PYTHONWARNINGS": "default::ResourceWarning"},
+            r"session \S+ of .* (created|closed)",
+        )

@@ -1,8 +1,8 @@
 """
 Five thousand sessions that come, go, stall and are cut, for half an hour::
 
-    python benchmarks/soak.py
-    python benchmarks/soak.py --minutes 5 --sessions 1000
+    python -m benchmarks.soak
+    python -m benchmarks.soak --minutes 5 --sessions 1000
 
 Each client counts; the end says what must be true: no client saw anything missing, doubled or out of
 order, all got their updates to the end and could leave, memory in the second half did not grow, no file
@@ -21,8 +21,8 @@ import statistics
 import sys
 import time
 
-from server import Server
-from swarm import Member, Swarm, raise_limit
+from benchmarks.server import Server
+from benchmarks.swarm import Member, Swarm, raise_limit
 
 CONFIGURATION = """
 write_timeout_millis = 10000

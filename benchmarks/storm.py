@@ -1,8 +1,8 @@
 """
 Ten thousand sessions are cut at the same moment and come back as the SDKs do::
 
-    python benchmarks/storm.py
-    python benchmarks/storm.py --sessions 2000 --storms 5
+    python -m benchmarks.storm
+    python -m benchmarks.storm --sessions 2000 --storms 5
 
 How long until all are back, how many were recovered, and how long each had to wait. The exit status is 1 if
 a client saw anything missing, doubled or out of order, or if not all came back.
@@ -14,8 +14,8 @@ import argparse
 import sys
 import time
 
-from server import Server
-from swarm import Swarm, raise_limit
+from benchmarks.server import Server
+from benchmarks.swarm import Swarm, raise_limit
 
 ITEMS = 50
 

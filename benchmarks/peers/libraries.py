@@ -1,0 +1,88 @@
+"""Libraries for WebSockets, with the smallest program that publishes: no sessions, no recovery, no modes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from benchmarks import machine
+from benchmarks.certificate import certificate
+from benchmarks.client import Figures, Load, run
+from benchmarks.programs import BUILD, HERE
+from benchmarks.server import Program
+
+SCRIPT = ["--step=S:SUB {item}", "--step=w:SUBOK"]
+
+
+def publishing(command: list[str], load: Load, environment: dict[str, str] | None = None, tls: bool = False) -> Figures:
+    """
+    Measure a program that publishes once it has as many subscriptions as it is told.
+
+    @param command: without C{PORT SUBSCRIPTIONS ITEMS RATE BURST SIZE}.
+    """
+    port = machine.free_port()
+    # One subscription more than there are, and it never publishes.
+    numbers = [port, load.clients * load.per_client + load.idle, load.items, load.rate, load.burst, load.size]
+    command = [*command, *(f"{number:g}" for number in numbers)]
+    files = certificate() if tls else None
+    with Program(command, "listening", files=files, environment=environment) as server:
+        return run(load, port, server.pids(), [*SCRIPT, "--tls"] if tls else SCRIPT)
+
+
+@dataclass(frozen=True)
+class NodeWs:
+    """The package C{ws} of Node.js."""
+
+    name: str = "Node ws"
+    tls: bool = False
+
+    def missing(self) -> str | None:
+        """As L{benchmarks.contenders.Contender}."""
+        if shutil.which("node") is None:
+            return "install Node.js"
+        found = subprocess.run(["node", "-e", "require('ws')"], env=node_environment(), capture_output=True)
+        return None if found.returncode == 0 else "npm install --prefix benchmarks/build ws"
+
+    def measure(self, load: Load) -> Figures:
+        """As L{benchmarks.contenders.Contender}."""
+        environment = {**node_environment(), "BENCHMARK_TLS": "yes" if self.tls else ""}
+        return publishing(["node", str(HERE / "peers" / "node_ws.js")], load, environment, self.tls)
+
+
+def node_environment() -> dict[str, str]:
+    """Where the packages are."""
+    return {**os.environ, "NODE_PATH": str(BUILD / "node_modules")}
+
+
+@dataclass(frozen=True)
+class Websockets:
+    """The Python package C{websockets}, and what it offers for this: C{broadcast}."""
+
+    name: str = "websockets"
+
+    def missing(self) -> str | None:
+        """As L{benchmarks.contenders.Contender}."""
+        return None if find_spec("websockets") else "pip install -e '.[bench]'"
+
+    def measure(self, load: Load) -> Figures:
+        """As L{benchmarks.contenders.Contender}."""
+        return publishing([sys.executable, str(HERE / "peers" / "websockets_server.py")], load)
+
+
+@dataclass(frozen=True)
+class Autobahn:
+    """The Python package C{autobahn} on Twisted, with its own C{sendPreparedMessage}."""
+
+    name: str = "Autobahn"
+
+    def missing(self) -> str | None:
+        """It comes with lsserver."""
+        return None
+
+    def measure(self, load: Load) -> Figures:
+        """As L{benchmarks.contenders.Contender}."""
+        return publishing([sys.executable, str(HERE / "peers" / "autobahn_server.py")], load)

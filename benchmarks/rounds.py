@@ -1,0 +1,85 @@
+"""Contenders in turn, round after round, and what to make of it."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+
+from benchmarks.client import Figures, Load, LoadError
+from benchmarks.contenders import Contender
+from benchmarks.server import ServerError
+
+
+def note(text: str) -> None:
+    """Tell whoever waits how far it has got."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class Rounds:
+    """
+    What several contenders made of one load.
+
+    @ivar figures: of each, by name, in the order of the rounds; those that failed once are not there.
+    @ivar failures: why, by name.
+    """
+
+    def __init__(self) -> None:
+        self.figures: dict[str, list[Figures]] = {}
+        self.failures: dict[str, str] = {}
+
+    def median(self, name: str, what: Callable[[Figures], float]) -> float:
+        """One figure of a contender."""
+        return statistics.median(map(what, self.figures[name]))
+
+    def ratio(self, name: str, other: str, what: Callable[[Figures], float]) -> float:
+        """The median of the ratios of the same round."""
+        return median_of_ratios(
+            [what(figures) for figures in self.figures[name]], [what(figures) for figures in self.figures[other]]
+        )
+
+
+def median_of_ratios(ones: Sequence[float], others: Sequence[float]) -> float:
+    """
+    Of figures of the same rounds.
+
+    @raise ValueError: not as many of the one as of the other, or none.
+    """
+    ratios = [one / other for one, other in zip(ones, others, strict=True)]
+    if not ratios:
+        raise ValueError("no round was measured")
+    return statistics.median(ratios)
+
+
+def in_turn(contenders: Sequence[Contender], load: Load, count: int) -> Rounds:
+    """
+    Measure each of them C{count} times, interleaved; the order turns round with each round, since a machine may get
+    slower as it gets warmer.
+    """
+    rounds = Rounds()
+    for number in range(count):
+        for contender in contenders if number % 2 == 0 else list(reversed(contenders)):
+            if contender.name in rounds.failures:
+                continue
+            try:
+                figures = contender.measure(load)
+            except (LoadError, ServerError) as reason:
+                rounds.failures[contender.name] = str(reason)
+                rounds.figures.pop(contender.name, None)
+                note(f"  {contender.name}: {reason}")
+                continue
+            rounds.figures.setdefault(contender.name, []).append(figures)
+            note(f"  round {number + 1}, {contender.name}: {described(figures)}")
+    return rounds
+
+
+def described(figures: Figures) -> str:
+    """In a line."""
+    lost = f", {figures.lost} connections lost" if figures.lost else ""
+    if not figures.rate:
+        each = f"{figures.setup_us:.0f} us and {figures.kb_per_client:.1f} KB each"
+        return f"there after {figures.setup_s:.1f} s, {each}{lost}"
+    return (
+        f"{figures.us:.2f} us/message, {figures.rate:.0f} messages/s,"
+        f" p50 {figures.p50:.2f} ms, p99 {figures.p99:.2f} ms, {figures.cpu:.0f} % of the core{lost}"
+    )

@@ -1,0 +1,125 @@
+"""J: whether a unit costs the same when there are more of them."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+
+from benchmarks.client import Load
+from benchmarks.contenders import Contender, Floor, Lsserver
+from benchmarks.plots import Line, Plot
+from benchmarks.rounds import Rounds, in_turn
+from benchmarks.table import Row
+from benchmarks.works.fanout import cpu
+from benchmarks.works.work import Outcome, Settings
+
+FLAT = 1.2
+"""By how much a figure may differ from the one in the middle."""
+
+
+def spread(values: Sequence[float]) -> float:
+    """The larger of: the highest by the one in the middle, that by the lowest."""
+    middle = statistics.median(values)
+    return max(max(values) / middle, middle / min(values))
+
+
+def one_more(sizes: Sequence[int], costs: Sequence[float]) -> list[float]:
+    """
+    What each subscriber more costs, when an update to C{size} of them costs C{cost} for each: the update itself costs
+    something as well, which at first is most of it.
+    """
+    first = sizes[0] * costs[0]
+    return [(size * cost - first) / (size - sizes[0]) for size, cost in zip(sizes[1:], costs[1:], strict=True)]
+
+
+def grown(
+    settings: Settings, contenders: Sequence[Contender], loads: Sequence[Load], count: int
+) -> tuple[dict[str, list[float]], list[Rounds]]:
+    """CPU time for each message of each contender at each load, and the rounds."""
+    costs: dict[str, list[float]] = {contender.name: [] for contender in contenders}
+    every = []
+    for load in loads:
+        rounds = in_turn(contenders, settings.load(load), settings.count(count))
+        every.append(rounds)
+        for name in costs:
+            if name in rounds.figures:
+                costs[name].append(rounds.median(name, cpu))
+    return costs, every
+
+
+def listed(values: Sequence[float]) -> str:
+    """For a cell."""
+    return ", ".join(f"{value:.1f}" if value < 100 else f"{value:.0f}" for value in values)
+
+
+def outcome(
+    letter: str,
+    what: str,
+    settings: Settings,
+    sizes: Sequence[int],
+    make: Callable[[int], Load],
+    ours: Lsserver,
+    count: int,
+    marginal: bool = False,
+) -> Outcome:
+    """Measure, and say how flat it is."""
+    costs, every = grown(settings, [Floor(), ours], [make(size) for size in sizes], count)
+    work = f"{letter} {what} {sizes[0]} to {sizes[-1]:,}"
+    if any(len(values) < len(sizes) for values in costs.values()):
+        reasons = {reason for rounds in every for reason in rounds.failures.values()}
+        return Outcome([Row(work, "failed: " + "; ".join(reasons), aim="to work", met=False)])
+    mine, floor = costs[ours.name], costs["C floor"]
+    rows = []
+    if marginal:
+        more, more_of_floor = one_more(sizes, mine), one_more(sizes, floor)
+        figure = f"{listed(mine)} us/message; each one more {listed(more)} us"
+        beside = f"C floor {listed(floor)} us/message; {listed(more_of_floor)} us"
+        flat = spread(more)
+    else:
+        figure, beside, flat = f"{listed(mine)} us/message", f"C floor {listed(floor)} us/message", spread(mine)
+    rows.append(Row(work, figure, beside, flat, "flat, +- 20 %", flat <= FLAT))
+    plot = Plot(
+        f"growth-{what.replace(' ', '-')}",
+        f"CPU time of a delivered message as {what} grow",
+        what,
+        "microseconds",
+        [Line("lsserver", list(zip(sizes, mine, strict=True))), Line("C floor", list(zip(sizes, floor, strict=True)))],
+        log_x=True,
+    )
+    return Outcome(
+        rows,
+        [] if settings.quick else [plot],
+        ["J: the ratio is the largest to the middle one, or that to the smallest"],
+    )
+
+
+def subscribers(settings: Settings) -> Outcome:
+    """J1: of one item."""
+    sizes = (1, 10, 100, 1000) if settings.quick else (1, 10, 100, 1000, 10_000)
+
+    def load(clients: int) -> Load:
+        rate = min(500.0, 40_000 / clients)
+        return Load(clients=clients, rate=rate, seconds=2.5, warm=0.6, at_once=256)
+
+    return outcome("J1", "subscribers", settings, sizes, load, Lsserver(unfiltered=True), 2, marginal=True)
+
+
+def items(settings: Settings) -> Outcome:
+    """J2: that exist, one session for each; 500 updates a second of all together, each in a turn of its own."""
+    sizes = (1, 100, 10_000) if settings.quick else (1, 10, 100, 1000, 10_000, 100_000)
+
+    def load(count: int) -> Load:
+        clients = min(count, 100)
+        return Load(clients=clients, rate=500, items=count, per_client=count // clients, seconds=2.0, warm=0.5)
+
+    return outcome("J2", "items", settings, sizes, load, Lsserver(unfiltered=True), 2)
+
+
+def subscriptions(settings: Settings) -> Outcome:
+    """J3: of each of ten sessions, 500 updates a second of all together, so that each has a turn of its own."""
+    sizes = (1, 1000) if settings.quick else (1, 10, 100, 1000)
+
+    def load(count: int) -> Load:
+        return Load(clients=10, rate=500, items=10 * count, per_client=count, seconds=2.0, warm=0.5)
+
+    return outcome("J3", "subscriptions a session", settings, sizes, load, Lsserver(each=True, unfiltered=True), 2)

@@ -1,0 +1,64 @@
+"""D: the other modes, for each byte beside A, and the official load test."""
+
+from __future__ import annotations
+
+from benchmarks.client import Figures, Load
+from benchmarks.contenders import Lsserver
+from benchmarks.rounds import Rounds, in_turn
+from benchmarks.table import Row
+from benchmarks.works.fanout import ONE
+from benchmarks.works.work import Outcome, Settings
+
+SLOWLY = Load(clients=4000, rate=4, size=1024, seconds=4.0, warm=1.0, at_once=128)
+"""Four messages of 1 KB a second to each of 4000 sessions."""
+
+FAST = Load(clients=4000, rate=11, size=1024, seconds=4.0, warm=1.0, at_once=128)
+"""As many of them as the aim asks for, and a few more."""
+
+RATIO = 1.5
+MESSAGES = 40_000
+MEAN = 250.0
+
+
+def per_byte(figures: Figures) -> float:
+    """What is compared."""
+    return figures.us_per_byte * 1000
+
+
+def row(rounds: Rounds, name: str, base: Rounds | None = None) -> Row:
+    """A mode beside A."""
+    work = f"D {name}"
+    if name not in rounds.figures:
+        return Row(work, f"failed: {rounds.failures[name]}", aim="to work", met=False)
+    plain = rounds if base is None else base
+    ratio = (
+        rounds.ratio(name, "A", per_byte)
+        if base is None
+        else rounds.median(name, per_byte) / base.median("A", per_byte)
+    )
+    figure = (
+        f"{rounds.median(name, per_byte):.1f} ns/byte, {rounds.median(name, lambda found: found.us):.2f} us/message"
+    )
+    beside = f"A {plain.median('A', per_byte):.1f} ns/byte"
+    return Row(work, figure, beside, ratio, f"<= {RATIO:g} x A a byte", ratio <= RATIO)
+
+
+def measure(settings: Settings) -> Outcome:
+    """As L{Work.measure}."""
+    modes = [
+        Lsserver("A"),
+        Lsserver("COMMAND, 100 keys", mode="COMMAND"),
+        Lsserver("DISTINCT, unfiltered", mode="DISTINCT", unfiltered=True),
+    ]
+    rounds = in_turn(modes, settings.load(ONE), settings.count(3))
+    rows = [row(rounds, mode.name) for mode in modes[1:]]
+    raw = Lsserver("RAW, 1 KB", mode="RAW")
+    if not settings.quick:
+        rows.append(row(in_turn([raw], settings.load(SLOWLY), 1), raw.name, rounds))
+    fast = in_turn([raw], settings.load(FAST), 1)
+    if raw.name in fast.figures:
+        (found,) = fast.figures[raw.name]
+        met = found.rate >= MESSAGES and found.mean < MEAN
+        figure = f"{found.rate / 1000:.1f} k messages/s, mean latency {found.mean:.1f} ms, {found.cpu:.0f} % of a core"
+        rows.append(Row("D RAW, 1 KB", figure, aim=f">= {MESSAGES // 1000} k/s a core, mean < {MEAN:g} ms", met=met))
+    return Outcome(rows)
