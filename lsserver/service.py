@@ -4,6 +4,7 @@ The server as a Twisted service: start order, stop order, and what C{twistd} ask
 
 from __future__ import annotations
 
+import atexit
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -67,11 +68,11 @@ class LightstreamerService(MultiService):
         reactor: Any,
         ending: IEnding,
         log_observer: Callable[[], ILogObserver] | None = None,
-        tell: Callable[[str], None] | None = None,
+        tell: Callable[[str], None] = lambda line: None,
     ) -> None:
         """
         @param log_observer: makes the observer that C{twistd} is to log to.
-        @param tell: shows a line to the operator, who does not see the log.
+        @param tell: shows the operator, apart from the log, why the server ends.
         """
         super().__init__()  # type: ignore[no-untyped-call]
         self.setName("lsserver")  # type: ignore[no-untyped-call]
@@ -175,13 +176,12 @@ class LightstreamerService(MultiService):
 
     def _give_up(self, line: str) -> None:
         log.critical("{line}", line=line)
-        if self._tell is not None:
-            self._tell(line)
         if not self._failed:
             self._failed = True
             self._ending.fail()
             if not self._stopping:
                 self._reactor.stop()
+        self._tell(line)
 
     def stopService(self) -> Deferred[None]:
         """
@@ -240,13 +240,18 @@ def makeService(options: Options) -> LightstreamerService:
         reactor,
         Ending(lambda line: log.critical("{line}", line=line)),
         lambda: logs.FilteredLogger(options.parent or {}).observer(decision),
-        None if logs.on_terminal(options.parent or {}) else _tell,
+        _tell_last if logs.on_terminal(options.parent or {}) else _tell,
     )
 
 
 def _tell(line: str) -> None:
     # sys.stderr is the log by now.
     print(f"lsserver: {line}", file=sys.__stderr__)
+
+
+def _tell_last(line: str) -> None:
+    """Where the log is: behind what C{twistd} has to say about the end."""
+    atexit.register(_tell, line)
 
 
 def print_summary(configuration: Configuration, sets: Sequence[AdapterSet]) -> None:

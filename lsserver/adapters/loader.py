@@ -32,6 +32,9 @@ CONFIGURATION = "adapters.xml"
 SHARED = "shared"
 """The folder, beside those of the sets, with modules that all of them may import."""
 
+YES = ("yes", "y", "true")
+NO = ("no", "n", "false")
+
 _log = Logger(namespace="LightstreamerLogger.init")
 _NO_BUILT_IN: Mapping[str, BuiltIn] = {}
 _shared: dict[Path, Namespace] = {}
@@ -176,9 +179,10 @@ class _Line(OneLine):
         elif key == "metadata":
             self._metadata = value.strip()
         elif key == "blocking":
-            if value not in ("yes", "no"):
+            answer = value.strip().lower()
+            if answer not in YES + NO:
                 raise LoadError(f"blocking must be yes or no, not {value!r}")
-            self._blocking = value == "yes"
+            self._blocking = answer in YES
         else:
             return False
         return True

@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
 
-from lsserver.adapters import namespace
 from lsserver.adapters.errors import LoadError
+
+_OURS = Path(__file__).parent
+"""What happens in these modules is not where an adapter is wrong."""
 
 BuiltIn: TypeAlias = Callable[[bool], Any]
 """Makes a built-in adapter, given whether it is to be a Metadata Adapter."""
@@ -58,8 +61,7 @@ def described(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error}"
     frames = traceback.extract_tb(error.__traceback__)
-    ours = (__file__, namespace.__file__)
-    inside = [frame for frame in frames if "importlib" not in frame.filename and frame.filename not in ours]
+    inside = [frame for frame in frames if "importlib" not in frame.filename and Path(frame.filename).parent != _OURS]
     where = f" ({inside[-1].filename}, line {inside[-1].lineno})" if inside else ""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}{where}"

@@ -76,16 +76,15 @@ class Pages(Resource):
         """Send a file, or say why not."""
         for name, value in HEADERS:
             request.setHeader(name, value)
-        if request.method not in (b"GET", b"HEAD"):
-            request.setHeader(b"Allow", b"GET, HEAD")
-            request.respond_with(http.NOT_ALLOWED, b"Pages can only be read.\r\n")
-            return NOT_DONE_YET
         parts = _parts(request.postpath)
         found, strict = (None, True) if parts is None else self._find(parts)
         if strict:
             request.setHeader(b"Content-Security-Policy", POLICY.encode())
         if found is None:
             request.respond_with(http.NOT_FOUND, b"There is no such page.\r\n")
+        elif request.method not in (b"GET", b"HEAD"):
+            request.setHeader(b"Allow", b"GET, HEAD")
+            request.respond_with(http.NOT_ALLOWED, b"Pages can only be read.\r\n")
         elif found.is_dir():
             # Relative, so that neither a proxy's prefix nor a double slash leads astray.
             request.setHeader(b"Location", b"./" + request.path.rpartition(b"/")[2] + b"/")

@@ -157,6 +157,21 @@ class OptionTests(Observing):
         self.assertTrue(one.metadata.invoker.blocking)
         self.assertFalse(self.warned)
 
+    def test_blocking(self) -> None:
+        """As people say it."""
+        for value in ("yes", "Y", "true", "no", "N", "False"):
+            one = self.load(f"SET,data=tests.adapters.sets.plain:Feed,blocking={value}")
+            self.assertEqual(one.metadata.invoker.blocking, value.lower() in ("yes", "y", "true"), value)
+
+    def test_a_module_that_is_not_there(self) -> None:
+        """No line of the server's own is where the adapter is wrong."""
+        error = self.assertRaises(LoadError, self.load, "SET,data=no_such_module_anywhere:Feed")
+        self.assertEqual(
+            str(error),
+            "module no_such_module_anywhere cannot be imported: "
+            "ModuleNotFoundError: No module named 'no_such_module_anywhere'",
+        )
+
     def test_a_family_makes_the_default_metadata_adapter_good(self) -> None:
         self.load("SET,data=tests.adapters.sets.plain:Feed,metadata.item_family_1=.*,blocking=no")
         self.assertFalse(self.warned)
@@ -193,6 +208,7 @@ class OptionTests(Observing):
                 "'speed' must be data, metadata, blocking, param.NAME, metadata.NAME or ADAPTER.NAME",
             ),
             (f"A,{feed},B.speed=1", "B.speed: there is no Data Adapter B"),
+            (f"A,{feed},blocking=1", "blocking must be yes or no, not '1'"),
             (f"A,{feed},blocking=maybe", "blocking must be yes or no, not 'maybe'"),
             ("A,data=Feed", "adapter class 'Feed' must be written package.module:Class"),
             ("A,data=tests.adapters.sets.plain:", "must be written package.module:Class"),

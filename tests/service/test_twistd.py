@@ -252,7 +252,10 @@ class FailureTests(Twistd):
         self.assertEqual(len(critical), 1, server.text)
         self.assertNotIn("Traceback", server.text)
         self.assertClean()
-        return critical[0].partition("] ")[2]
+        why = critical[0].partition("] ")[2]
+        # The last line of what is on the terminal, where both go.
+        self.assertEqual(server.output[2], f"lsserver: {why}\n")
+        return why
 
     async def test_a_wrong_option(self) -> None:
         self.assertEqual(

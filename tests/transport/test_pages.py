@@ -150,6 +150,8 @@ class Pages(SynchronousTestCase):
         for method in ("POST", "PUT", "DELETE", "OPTIONS"):
             response = self.get("/", method=method)
             self.assertEqual((response.code, response.headers["allow"]), (405, "GET, HEAD"))
+            # Such as the protocol below a prefix that is not configured.
+            self.assertEqual(self.get("/push/lightstreamer/control.txt", method=method).code, 404)
 
     def test_no_pages(self) -> None:
         self.world = World()
