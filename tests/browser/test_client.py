@@ -31,7 +31,7 @@ class ClientTests(SynchronousTestCase):
 
     def node(self, name: str) -> None:
         assert NODE is not None
-        ran = subprocess.run([NODE, "--test", str(TESTS / name)], capture_output=True, text=True, timeout=60)
+        ran = subprocess.run([NODE, "--test", str(TESTS / name)], capture_output=True, text=True, timeout=300)
         self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
 
     def test_diffs(self) -> None:

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from twisted.web.client import Agent, FileBodyProducer, readBody
 from twisted.web.iweb import IResponse
 
-SECONDS = 20
+SECONDS = 120
 """Longest wait for a line."""
 
 

@@ -32,7 +32,7 @@ class Reader(TestCase):
     @ivar command: the options of the last C{twistd} command that starts a server.
     """
 
-    timeout = 180
+    timeout = 600
 
     def setUp(self) -> None:
         self.folder = folder(self)

@@ -25,7 +25,7 @@ session_recovery_millis = 500
 min_keepalive_millis = 200
 """
 CREATE = "LS_adapter_set=FAULTS&LS_cid=x&LS_send_sync=false&LS_keepalive_millis=200&LS_user="
-SECONDS = 20
+SECONDS = 60
 
 
 def start(folder: str) -> subprocess.Popen[str]:

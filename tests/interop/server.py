@@ -18,8 +18,9 @@ import lsserver
 
 SETS = Path(__file__).parent / "sets"
 COMMON = ("--adapters-dir", str(SETS), "--no-demo", "--config", str(Path(__file__).with_name("server.toml")))
-START_SECONDS = 30
-STOP_SECONDS = 10
+START_SECONDS = 120
+STOP_SECONDS = 60
+"""Both are there against tests that hang, on a machine that is busy with other things."""
 
 _LISTENING = re.compile(r"listening on (https?)://[^:/]+:([0-9]+)/")
 
@@ -95,7 +96,7 @@ class Server:
             folder.cleanup()
         return status
 
-    def wait_for_line(self, pattern: str, start: int = 0, seconds: float = 10) -> bool:
+    def wait_for_line(self, pattern: str, start: int = 0, seconds: float = START_SECONDS) -> bool:
         """Whether a line of the log, from number C{start} on, matches within a time."""
         deadline = time.monotonic() + seconds
         with self._news:

@@ -29,14 +29,14 @@ WIDTH = 12
 """Scenarios that are played at a time."""
 
 
-SECONDS = 100
+SECONDS = 400
 """After which a class is given up."""
 
 
 class Matrix:
     """What the classes share."""
 
-    timeout = SECONDS + 20
+    timeout = SECONDS + 60
     driver: ClassVar[Driver]
     transport: ClassVar[str | None]
     results: ClassVar[dict[str, Seen]]

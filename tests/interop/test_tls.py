@@ -39,6 +39,9 @@ PLAYED = (
 )
 """Enough to see that bytes come through in both directions, many at a time."""
 
+SECONDS = 240
+"""After which a test is given up."""
+
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:
     """Write a self-signed certificate for this machine, and its key, as PEM files."""
@@ -85,7 +88,7 @@ def secure() -> tuple[Server, Path]:
 class TlsTests(TestCase):
     """One test for each SDK and transport."""
 
-    timeout = 80
+    timeout = SECONDS + 60
 
     async def play(self, name: str, transport: str | None) -> None:
         """Play some scenarios; all problems make one failure."""
@@ -97,7 +100,7 @@ class TlsTests(TestCase):
         runs = {f"Tls{name}{transport}{number}": SCENARIOS[played] for number, played in enumerate(PLAYED)}
         jobs = [scenario.job(run, f"https://localhost:{server.port}/", transport) for run, scenario in runs.items()]
         trust = {"NODE_EXTRA_CA_CERTS": str(certificate), "CA_FILE": str(certificate)}
-        seen = await driver.play(reactor, jobs, lambda run, what: None, 6, 60, **trust)
+        seen = await driver.play(reactor, jobs, lambda run, what: None, 6, SECONDS, **trust)
         problems = [
             f"{scenario.name}: {problem}"
             for run, scenario in runs.items()
@@ -152,7 +155,7 @@ class TlsTests(TestCase):
             job = SCENARIOS["user_with_password"].job("TlsUntrusted", f"https://localhost:{server.port}/", None)
             job["steps"][-1:] = []
             job["steps"][1] = {"do": "until", "event": ["client", "status", "DISCONNECTED:WILL-RETRY"], "count": 1}
-            seen = await driver.play(reactor, [job], lambda run, what: None, 1, 30)
+            seen = await driver.play(reactor, [job], lambda run, what: None, 1, SECONDS)
             statuses = [event[0] for event in seen["TlsUntrusted"].of("client", "status")]
             connected = any(status.startswith("CONNECTED:") for status in statuses)
             if connected or "DISCONNECTED:WILL-RETRY" not in statuses:

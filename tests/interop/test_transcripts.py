@@ -18,6 +18,9 @@ from tests.interop.transcripts import TRANSCRIPTS
 from tests.interop.transcripts.play import Transcript
 from tests.interop.wire import Conversation, Gone
 
+SECONDS = 240
+"""After which a transcript is given up."""
+
 _problems: dict[str, BaseException] = {}
 _threads: dict[str, threading.Thread] = {}
 
@@ -42,11 +45,11 @@ class TranscriptTests(SynchronousTestCase):
             for other, function in TRANSCRIPTS.items():
                 _threads[other] = threading.Thread(target=_run, args=(other, function, port), daemon=True)
                 _threads[other].start()
-        _threads[name].join(60)
+        _threads[name].join(SECONDS)
         if name in _problems:
             raise _problems[name]
         if _threads[name].is_alive():
-            self.fail("not finished after 60 s")
+            self.fail(f"not finished after {SECONDS} s")
 
 
 def _test(name: str) -> Callable[[TranscriptTests], None]:

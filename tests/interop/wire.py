@@ -13,7 +13,7 @@ import socket
 from typing import Any
 from urllib.parse import quote
 
-SECONDS = 10.0
+SECONDS = 60.0
 CRLF = b"\r\n"
 
 
@@ -231,9 +231,11 @@ class Conversation:
         """Send a message, S1 in it being the session."""
         stream.send(*(self._real(line) for line in lines), end=end)
 
-    def line(self, stream: Stream, seconds: float = SECONDS) -> str:
-        """The next line."""
+    def line(self, stream: Stream, seconds: float = SECONDS, probes: bool = False) -> str:
+        """The next line. Where the server was silent for long it says C{PROBE}, which is left out if not asked for."""
         line = stream.line(seconds)
+        while line == "PROBE" and not probes:
+            line = stream.line(seconds)
         if line.startswith("CONOK,"):
             session = line.split(",")[1]
             assert session.isalnum() and len(session) > 10, session
@@ -245,7 +247,7 @@ class Conversation:
         """The next lines must be these, byte by byte."""
         for number, wanted in enumerate(lines):
             try:
-                got = self.line(stream, seconds)
+                got = self.line(stream, seconds, wanted == "PROBE")
             except (Gone, TimeoutError) as error:
                 raise AssertionError(f"expected {lines[number:]!r}, but: {error!r}") from None
             assert got == wanted, f"expected {wanted!r}, got {got!r}"
@@ -271,12 +273,12 @@ class Conversation:
         streaming = isinstance(stream, Http) and keepalive == 5000
         assert (1500 < padding < 4000) if streaming else not padding, f"{padding} bytes of padding"
 
-    def rest(self, stream: Stream, seconds: float = SECONDS) -> list[str]:
-        """All lines that come until the stream ends."""
+    def rest(self, stream: Stream, seconds: float = SECONDS, probes: bool = False) -> list[str]:
+        """All lines that come until the stream ends; as for C{line}."""
         lines = []
         try:
             while True:
-                lines.append(self.line(stream, seconds))
+                lines.append(self.line(stream, seconds, probes))
         except Gone:
             assert not stream.body, f"an unfinished line: {stream.body!r}"
             return lines

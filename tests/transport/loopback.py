@@ -68,7 +68,7 @@ class LoopbackTestCase(TestCase):
     """
 
     tls = False
-    timeout = 30
+    timeout = 120
 
     async def listen(self, settings: TransportSettings | None = None, **options: Any) -> None:
         self.kernel = FakeKernel()

@@ -79,7 +79,7 @@ class EchoResource(Resource):
 
 
 class Cases(TestCase):
-    timeout = 240
+    timeout = 600
 
     async def test_all_but_compression(self) -> None:
         runner = shutil.which("kosoku", path=os.path.dirname(sys.executable)) or next(iter(which("kosoku")), None)

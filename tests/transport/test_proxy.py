@@ -232,7 +232,7 @@ class Proxied(SynchronousTestCase):
 
 
 class OnSockets(TestCase):
-    timeout = 30
+    timeout = 120
 
     async def test_direct(self) -> None:
         """Streams go straight to the socket, as without a proxy."""

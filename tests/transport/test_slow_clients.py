@@ -61,7 +61,7 @@ class SlowCase(LoopbackTestCase):
     """
 
     websocket = True
-    timeout = 30
+    timeout = 120
 
     async def serve(self, **engine: Any) -> None:
         """A server that soon loses its patience."""

@@ -1,7 +1,7 @@
 // Runs scenarios with a JavaScript client SDK, in Node.js as in a browser. What a step means is
 // written in ../scenario.py; ../python/interpreter.py does the same for Python.
 
-const STEP_MILLIS = 20000;
+const STEP_MILLIS = 60000;
 
 // `sdk`: the SDK's exports. `run`: {id, address, transport, steps}. `report(id, event)` is called
 // with everything the application sees. Resolves to null, or to a text that says what went wrong.

@@ -25,7 +25,7 @@ from lightstreamer.client import (  # type: ignore[import-not-found]
     SubscriptionListener,
 )
 
-STEP_SECONDS = 20
+STEP_SECONDS = 60
 
 _output = threading.Lock()
 

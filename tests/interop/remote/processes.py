@@ -13,7 +13,8 @@ from typing import Any
 from tests.interop.remote.sdks import RemoteSdk
 from tests.interop.server import Server
 
-STOP_SECONDS = 10
+SECONDS = 120
+"""Longest wait for a line or an end."""
 
 
 class AdapterProcess:
@@ -51,7 +52,7 @@ class AdapterProcess:
         with self._news:
             self._news.notify_all()
 
-    def printed(self, pattern: str, count: int = 1, seconds: float = 20) -> list[re.Match[str]]:
+    def printed(self, pattern: str, count: int = 1, seconds: float = SECONDS) -> list[re.Match[str]]:
         """
         The first lines that match, as soon as there are so many.
 
@@ -75,10 +76,10 @@ class AdapterProcess:
     def kill(self) -> None:
         """As C{kill -9}; harmless when it has ended."""
         self.process.kill()
-        self.process.wait(STOP_SECONDS)
-        self._reader.join(STOP_SECONDS)
+        self.process.wait(SECONDS)
+        self._reader.join(SECONDS)
 
-    def ended(self, seconds: float = STOP_SECONDS) -> int:
+    def ended(self, seconds: float = SECONDS) -> int:
         """Its exit status, when it has ended by itself."""
         return self.process.wait(seconds)
 
@@ -97,7 +98,7 @@ class RemoteServer(Server):
         pattern = re.compile(rf"\] {re.escape(label)}: waiting for the remote('s notifications)? on port ([0-9]+)")
         return [int(match[2]) for line in self.lines if (match := pattern.search(line))]
 
-    def wait_until_ready(self, label: str, times: int = 1, seconds: float = 30) -> None:
+    def wait_until_ready(self, label: str, times: int = 1, seconds: float = SECONDS) -> None:
         """
         Until the remote of an adapter has been initialized so many times.
 
@@ -105,7 +106,7 @@ class RemoteServer(Server):
         """
         self.wait_for_lines(rf"\] {re.escape(label)}: remote \S+ is ready", times, seconds)
 
-    def wait_for_lines(self, pattern: str, times: int = 1, seconds: float = 30) -> None:
+    def wait_for_lines(self, pattern: str, times: int = 1, seconds: float = SECONDS) -> None:
         """
         Until so many lines of the log match.
 

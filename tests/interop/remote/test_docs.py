@@ -18,7 +18,7 @@ from tests.interop.tools import need, node
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "remote-adapters.md").read_text()
 DRIVER = DRIVERS["Python2"]
-SECONDS = 60
+SECONDS = 240
 
 
 def fenced(name: str) -> str:

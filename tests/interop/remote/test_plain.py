@@ -25,7 +25,7 @@ SET = """<adapters_conf id="PLAIN">
 
 
 class PlainTests(TestCase):
-    timeout = 120
+    timeout = 300
 
     async def test_start_and_end(self) -> None:
         top = folder(self)

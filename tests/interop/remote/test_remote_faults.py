@@ -24,7 +24,7 @@ from tests.service.certificates import Certificates, make
 
 DRIVER = DRIVERS["Python2"]
 TRANSPORT = "WS-STREAMING"
-SECONDS = 60
+SECONDS = 240
 PORTS = "data=0+0:REMOTE,metadata=0"
 
 
@@ -131,7 +131,8 @@ class Faults(Started):
         processes = [self.start_and_wait(set_id)]
         s = Script()
         s.connect(adapter_set=SET)
-        s.subscribe("s", "MERGE", "clock.{run}", "a b", snapshot="no", data_adapter="REMOTE")
+        # Unfiltered, so that the first number is not lost in the second when both come together.
+        s.subscribe("s", "MERGE", "clock.{run}", "a b", snapshot="no", data_adapter="REMOTE", frequency="unfiltered")
         s.until("s", "update", "clock.{run}", "*", ["1", "*"])
         s.step("outside", what="kill")
         s.until("s", "update", "clock.{run}", "*", ["1", "*"], count=2)

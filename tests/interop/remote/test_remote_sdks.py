@@ -23,7 +23,7 @@ from tests.interop.scenario import Scenario, Seen
 
 DRIVER = DRIVERS["Python2"]
 TRANSPORT = "WS-STREAMING"
-SECONDS = 60
+SECONDS = 240
 SESSIONS = len(SCENARIOS) - 2
 """Two scenarios get none."""
 

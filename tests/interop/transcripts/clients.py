@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from urllib.parse import quote
 
 from tests.interop.transcripts.play import CID, NAMES, SENSED, transcript
@@ -35,10 +36,8 @@ def t15_js8(c: Conversation) -> None:
     ws.send("msg", first, f"LS_unq={len(second)}&{second}", first)
     c.see(ws, "U,2,1,", "U,2,1,and that", "U,2,1,got it")
     c.send(ws, "heartbeat", "", end="\n")
-    lines = [c.line(ws)]
-    while not lines[-1].startswith("SYNC,"):
-        lines.append(c.line(ws))
-    assert set(lines[:-1]) <= {"PROBE"} and lines[-1] == "SYNC,20", lines
+    line = c.line(ws)
+    assert re.fullmatch("SYNC,2[0-9]", line), line  # after twenty seconds, or as soon as the server gets to it
 
 
 @transcript

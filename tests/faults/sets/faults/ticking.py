@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from lsserver.adapters.interfaces import IAdapterContext
 from lsserver.adapters.providers import DataProvider, MetadataProvider
 
-PERIOD = 0.02
+PERIOD = 0.05
 """Seconds between two numbers."""
 
 KEYS = 5

@@ -34,6 +34,9 @@ from lsserver.adapters.providers import DataProvider, MetadataProvider
 
 Event = dict[str, str | bytes | None]
 
+HELD_UP = 0.03
+"""A process that does something so many seconds later than it wanted to is being held up."""
+
 
 class ScriptedData(DataProvider):
     """
@@ -90,11 +93,11 @@ class ScriptedData(DataProvider):
         """
         Send C{n} from C{first} to C{upto} in the field C{n} of every item, C{rate}
         a second; the field C{text} is C{padding} characters long. In items of
-        mode COMMAND the key is C{k} and two digits that repeat after ten.
+        mode COMMAND the key is C{k} and two digits that repeat after ten. See L{_paced}.
         """
 
-        def one(n: int) -> None:
-            event: Event = {"n": str(n), "text": "x" * padding}
+        def one(n: int, times: Event) -> None:
+            event: Event = {"n": str(n), "text": "x" * padding, **times}
             for item in items:
                 if item.startswith("command."):
                     command = "ADD" if n - first < 10 else "UPDATE"
@@ -102,12 +105,36 @@ class ScriptedData(DataProvider):
                 else:
                     self.listener.update(item, event)
 
+        return self._paced(first, upto, rate, one)
+
+    def random(self, item: str, upto: int, rate: float, length: int, first: int = 1) -> None:
+        """As L{count}, with another text of C{length} characters each time."""
+
+        def one(n: int, times: Event) -> None:
+            text = "".join(Random(n).choices("abcdefghijklmnopqrstuvwxyz", k=length))
+            self.listener.update(item, {"n": str(n), "text": text, **times})
+
+        self._paced(first, upto, rate, one)
+
+    def _paced(self, first: int, upto: int, rate: float, one: Callable[[int, Event], None]) -> Deferred[None]:
+        """
+        Numbers at a rate; those that are due when the process was held up come all at
+        once. Two fields tell the times of this clock in milliseconds, so that nobody has to
+        assume them: C{at}, since the first number, and C{held}, how much of it the process
+        was held up.
+        """
         started = self._clock.seconds()
+        held = 0.0
         finished: Deferred[None] = Deferred()
 
         def due(n: int) -> None:
+            nonlocal held
+            late = self._clock.seconds() - started - (n - first) / rate
+            if late > HELD_UP:
+                held += late
             while n <= upto and started + (n - first) / rate <= self._clock.seconds():
-                one(n)
+                at = self._clock.seconds() - started
+                one(n, {"at": f"{at * 1000:.0f}", "held": f"{held * 1000:.0f}"})
                 n += 1
             if n > upto:
                 finished.callback(None)
@@ -116,12 +143,6 @@ class ScriptedData(DataProvider):
 
         due(first)
         return finished
-
-    def random(self, item: str, upto: int, rate: float, length: int, first: int = 1) -> None:
-        """As L{count}, with another text of C{length} characters each time."""
-        for n in range(first, upto + 1):
-            text = "".join(Random(n).choices("abcdefghijklmnopqrstuvwxyz", k=length))
-            self._clock.callLater((n - first) / rate, self.listener.update, item, {"n": str(n), "text": text})
 
 
 class ScriptedMetadata(MetadataProvider):
@@ -143,6 +164,7 @@ class ScriptedMetadata(MetadataProvider):
         self._tables: dict[tuple[str, int], ITableInfo] = {}
         self._once: set[str] = set()
         self._sessions: dict[str, str] = {}
+        self._held: dict[str, Callable[[], None]] = {}
 
     def initialize(self, parameters: dict[str, str], config_file: str | None = None) -> None:
         """Parameters called after a mode have the names of items that do not tell it themselves."""
@@ -270,8 +292,8 @@ class ScriptedMetadata(MetadataProvider):
         A JSON object is a call of one of the methods C{do_...}, with its other
         members as arguments; any other text is one of C{ok} (with or without a colon
         and a response), C{deny:code:text}, C{refuse}, C{fail}, C{slow:millis:response},
-        C{echo:item:text}. For a text that none of this is, there is an answer that
-        L{do_answer} was told.
+        C{held:name:response}, which is answered when C{release:name} comes,
+        C{echo:item:text}. For a text that none of this is, there is an answer that L{do_answer} was told.
         """
         if message in self._answers:
             answers = self._answers[message]
@@ -289,6 +311,14 @@ class ScriptedMetadata(MetadataProvider):
         if word == "slow":
             millis, _, response = rest.partition(":")
             return deferLater(self._clock, int(millis) / 1000, lambda: response)
+        if word == "held":
+            name, _, response = rest.partition(":")
+            held: Deferred[str] = Deferred()
+            self._held[name] = lambda: held.callback(response)
+            return held
+        if word == "release":
+            self._held.pop(rest)()
+            return None
         if word == "echo":
             item, _, text = rest.partition(":")
             self._context.get_adapter("DEFAULT").publish(item, [{"text": text}])
