@@ -6,6 +6,7 @@ get it; where the environment variable C{CI} is C{true}, it fails them.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -20,6 +21,7 @@ from unittest import SkipTest
 HERE = Path(__file__).parent
 CACHE = HERE / ".cache"
 INSTALL_SECONDS = 300
+ATTEMPTS = 3
 
 
 class Missing(Exception):
@@ -35,9 +37,14 @@ def need(find: Callable[[], Path]) -> Path:
     found = _tried(find)
     if isinstance(found, Path):
         return found
-    if os.environ.get("CI") == "true":
+    if in_ci():
         raise AssertionError(found)
     raise SkipTest(found)
+
+
+def in_ci() -> bool:
+    """Whether this is continuous integration, where everything must be there."""
+    return os.environ.get("CI") == "true"
 
 
 @cache
@@ -140,8 +147,18 @@ def _filled(name: str, sources: list[Path], fill: Callable[[Path], None]) -> Pat
 
 def _run(command: list[str], folder: Path, what: str) -> None:
     """
+    Run a command, in continuous integration again if it fails, as it may when a
+    registry or the network has a bad moment.
+
     @raise Missing: the command fails, as it does without a package registry.
     """
+    for _ in range(ATTEMPTS - 1 if in_ci() else 0):
+        with contextlib.suppress(Missing):
+            return _run_once(command, folder, what)
+    _run_once(command, folder, what)
+
+
+def _run_once(command: list[str], folder: Path, what: str) -> None:
     try:
         done = subprocess.run(
             command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=INSTALL_SECONDS
