@@ -233,6 +233,14 @@ TRANSPORT: Mapping[str, Element] = {
         "How long a WebSocket without a session and without requests is kept. 0: no limit.",
         path="websocket.idle_millis",
     ),
+    "websocket_use_compression": Element(
+        "Compress messages to clients that ask for it (permessage-deflate), and accept compressed ones. The official "
+        "server never does.",
+        path="websocket.use_compression",
+    ),
+    "websocket_compression_threshold": Element(
+        "Shorter messages are not compressed.", "bytes", 0, path="websocket.compression_threshold"
+    ),
     "max_outbound_frame_size": Element(
         "Longer WebSocket messages are sent in fragments.", "bytes", 125, path="websocket.max_outbound_frame_size"
     ),

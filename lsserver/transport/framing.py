@@ -49,21 +49,29 @@ class TextFramer:
 
     def encode(self, data: bytes) -> bytes:
         """As in L{Framer}."""
-        most = self._max_frame
         size = len(data)
-        if size <= most:
-            frame = _header(0x81, size) + data
-        else:
-            # Clients put the fragments together before they look at the text, so
-            # that one may end within a character.
-            pieces = [_header(0x01, most), data[:most]]
-            for start in range(most, size, most):
-                piece = data[start : start + most]
-                pieces += (_header(0x80 if start + most >= size else 0x00, len(piece)), piece)
-            frame = b"".join(pieces)
+        frame = _header(0x81, size) + data if size <= self._max_frame else self._framed(0x01, data)
         if size <= MAX_REMEMBERED:
             self.data, self.frame = data, frame
         return frame
+
+    def _framed(self, first: int, payload: bytes) -> bytes:
+        """
+        One message.
+
+        @param first: opcode and reserved bits of the first frame.
+        """
+        most = self._max_frame
+        size = len(payload)
+        if size <= most:
+            return _header(0x80 | first, size) + payload
+        # Clients put the fragments together before they look at the text, so that one
+        # may end within a character.
+        pieces = [_header(first, most), payload[:most]]
+        for start in range(most, size, most):
+            piece = payload[start : start + most]
+            pieces += (_header(0x80 if start + most >= size else 0x00, len(piece)), piece)
+        return b"".join(pieces)
 
     def overhead(self, size: int) -> int:
         """As in L{Framer}."""

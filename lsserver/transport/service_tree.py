@@ -90,7 +90,8 @@ class WebSocketResource(Resource):
         def new_client() -> Any:
             return self._around.info.client(announced.dialect, headers, transport)
 
-        socket = self._factory.connection(announced, new_client)
+        offers = (value.decode("latin-1") for value in headers.getRawHeaders(b"sec-websocket-extensions", ()))
+        socket = self._factory.connection(announced, new_client, self._factory.agree(offers))
         handshake = [b"GET /lightstreamer HTTP/1.1", b"Upgrade: websocket", b"Connection: Upgrade"]
         for name in (b"host", b"sec-websocket-key", b"sec-websocket-version"):
             handshake += [b"%b: %b" % (name, value) for value in headers.getRawHeaders(name, [])]

@@ -109,6 +109,9 @@ class TransportSettings:
     @ivar max_requests_per_second: of one connection, over ten seconds.
     @ivar websocket_idle_millis: how long a WebSocket without a stream and without
         requests is kept.
+    @ivar websocket_use_compression: clients that ask for it get messages compressed
+        (permessage-deflate), and may send such.
+    @ivar websocket_compression_threshold: shorter messages are not compressed.
     @ivar sendbuf: bytes of a stream that the kernel may hold, 0 = as many as it likes.
         Linux takes it twice and counts its own notes, so it is about what is sent.
     @ivar max_outbound_frame_size: longer WebSocket messages are sent in fragments.
@@ -131,6 +134,8 @@ class TransportSettings:
     websocket_enabled: bool = True
     websocket_max_closing_wait_millis: int = 1_000
     websocket_idle_millis: int = 60_000
+    websocket_use_compression: bool = False
+    websocket_compression_threshold: int = 300
     max_outbound_frame_size: int = 16_384
     sendbuf: int = 16_384
     service_url_prefix: tuple[str, ...] = ()

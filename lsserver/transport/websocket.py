@@ -30,6 +30,7 @@ from lsserver.tlcp.requests import (
     SendLog,
     WsOk,
 )
+from lsserver.transport.compression import Agreement
 from lsserver.transport.settings import TransportSettings
 from lsserver.transport.versions import Announced
 from lsserver.transport.websocket_frames import (
@@ -59,14 +60,18 @@ class WebSocketFactory(FrameFactory):
         super().__init__(settings, clock, server_header)
         self.kernel = kernel
 
-    def connection(self, announced: Announced, new_client: Callable[[], Client]) -> LinesSocket:
+    def connection(
+        self, announced: Announced, new_client: Callable[[], Client], agreement: Agreement | None
+    ) -> LinesSocket:
         """
         A connection for a handshake that was found good.
 
         @param new_client: describes the peer, anew for each session that it asks for.
+        @param agreement: on compression.
         """
         protocol = LinesSocket(self.kernel, announced, new_client)
         protocol.factory = self
+        protocol.agreement = agreement
         return protocol
 
 
@@ -289,7 +294,7 @@ class LinesSocket(FrameProtocol):
             code = SessionCode.STREAMING_IN_PLACE
             self.reply(self._dialect.conerr(code, code.text))
             return
-        stream = self.stream = WebSocketStream(self, self.factory.framer, request.connection.polling)
+        stream = self.stream = WebSocketStream(self, self.framer, request.connection.polling)
         # Adapters may keep notes in the headers of a session, so each has its own.
         self._client = self._new_client()
         self._refused = False

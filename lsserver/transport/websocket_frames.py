@@ -8,6 +8,7 @@ does not depend on the client.
 # mypy: disallow-untyped-calls=False
 from __future__ import annotations
 
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -19,6 +20,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from lsserver.engine.budget import Budget
+from lsserver.transport.compression import MIN_WINDOW_BITS, Agreement, DeflatingFramer, Inflater, negotiate
 from lsserver.transport.direct import DirectWriter, bound_buffer
 from lsserver.transport.framing import TextFramer
 from lsserver.transport.limits import Lease
@@ -43,6 +45,7 @@ class FrameFactory(WebSocketServerFactory):
     Makes the connections of one site.
 
     @ivar framer: for all of them, so that lines which many get are framed once.
+    @ivar deflating: for those that have agreed on compression, by the size of the window.
     @ivar options: Autobahn's, by name.
     """
 
@@ -51,6 +54,7 @@ class FrameFactory(WebSocketServerFactory):
         self.settings = settings
         self.clock = clock
         self.framer = TextFramer(settings.max_outbound_frame_size)
+        self.deflating: dict[int, DeflatingFramer] = {}
         self.setProtocolOptions(
             webStatus=False,
             # Origins are checked before, by our own policy.
@@ -62,6 +66,27 @@ class FrameFactory(WebSocketServerFactory):
         )
         self.options = {name: getattr(self, name) for name in WebSocketServerProtocol.CONFIG_ATTRS}
 
+    def agree(self, offers: Iterable[str]) -> Agreement | None:
+        """
+        On compression, with one client, if that is allowed here.
+
+        @param offers: values of C{Sec-WebSocket-Extensions}.
+        """
+        return negotiate(offers) if self.settings.websocket_use_compression else None
+
+    def framer_for(self, agreement: Agreement) -> TextFramer:
+        """The one that a client gets who has agreed to this."""
+        bits = agreement.window_bits
+        if bits < MIN_WINDOW_BITS:
+            return self.framer
+        framer = self.deflating.get(bits)
+        if framer is None:
+            settings = self.settings
+            framer = self.deflating[bits] = DeflatingFramer(
+                self.framer, bits, settings.max_outbound_frame_size, settings.websocket_compression_threshold
+            )
+        return framer
+
 
 class FrameProtocol(WebSocketServerProtocol):
     """
@@ -71,6 +96,8 @@ class FrameProtocol(WebSocketServerProtocol):
     @ivar writer: everything that is sent goes through it, Autobahn's control frames too.
     @ivar lease: the connection's place among all.
     @ivar budget: how many requests may come on it; C{None} if that is not limited.
+    @ivar framer: makes the frames of messages.
+    @ivar agreement: what the handshake is to say on compression, C{None} for nothing.
     """
 
     # Autobahn would copy its options one by one, and describe them in a debug message
@@ -82,6 +109,13 @@ class FrameProtocol(WebSocketServerProtocol):
     writer: DirectWriter
     lease: Lease | None = None
     budget: Budget | None = None
+    framer: TextFramer
+    agreement: Agreement | None = None
+    _perMessageCompress: Any
+    _isMessageCompressed: bool
+
+    # Autobahn adds up there what was inflated, for a limit of its own that is not set.
+    message_data_total_length = 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -121,6 +155,7 @@ class FrameProtocol(WebSocketServerProtocol):
         """The HTTP connection has become ours."""
         self.__dict__.update(self.factory.options)
         settings = self.factory.settings
+        self.framer = self.factory.framer
         bound_buffer(self.transport, settings.sendbuf)
         self.writer = DirectWriter(self.transport, self, self.factory.clock, settings.write_timeout_millis)
         super().connectionMade()
@@ -189,9 +224,16 @@ class FrameProtocol(WebSocketServerProtocol):
             self._completed = True
         return super().processControlFrame()
 
-    def onConnect(self, request: ConnectionRequest) -> str | None:
-        """Only the one subprotocol to answer with gets here."""
-        return request.protocols[0] if request.protocols else None
+    def onConnect(self, request: ConnectionRequest) -> tuple[str | None, dict[str, str]]:
+        """Only the one subprotocol to answer with gets here, and no extension."""
+        headers = {} if self.agreement is None else self._agree(self.agreement)
+        return (request.protocols[0] if request.protocols else None), headers
+
+    def _agree(self, agreement: Agreement) -> dict[str, str]:
+        limit = self.factory.settings.request_limit
+        self._perMessageCompress = Inflater(limit, MAX_DISCARDED * limit)
+        self.framer = self.factory.framer_for(agreement)
+        return {"Sec-WebSocket-Extensions": agreement.answer}
 
     def onOpen(self) -> None:
         """The handshake is done."""
@@ -207,7 +249,7 @@ class FrameProtocol(WebSocketServerProtocol):
     def send_text(self, data: bytes) -> None:
         """Send complete lines in a text message."""
         if self.state == self.STATE_OPEN:
-            framer = self.factory.framer
+            framer = self.framer
             self.writer.write(framer.frame if data is framer.data else framer.encode(data))
             self._restrain()
 
@@ -261,6 +303,9 @@ class FrameProtocol(WebSocketServerProtocol):
         """Some bytes of a frame."""
         before = self._size
         self._size += len(payload)
+        if self._isMessageCompressed and self._size > self.factory.settings.request_limit:
+            # The rest is not inflated, and where that begins may be within a character.
+            self.utf8validateIncomingCurrentMessage = False
         # Of what is too long, the beginning is kept: it may say whom to answer. Empty
         # fragments may come without end.
         if payload and not self._binary and before <= self.factory.settings.request_limit:
