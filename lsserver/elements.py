@@ -189,7 +189,15 @@ ENGINE: Mapping[str, Element] = {
 
 CALLS: Mapping[str, Element] = {
     "unexpected_wait_threshold_millis": ENGINE["unexpected_wait_threshold_millis"],
-    "adapter_call_timeout_millis": _millis("An adapter call that takes longer fails. 0: no limit."),
+    "adapter_call_timeout_millis": _millis(
+        "An adapter call that takes longer fails; initialize may take as long as it needs. 0: no limit."
+    ),
+    "max_queued_events": Element(
+        "Most events from threads of one Data Adapter that wait for the server; a thread that sends more has to wait "
+        "until half of them are through.",
+        "events",
+        1,
+    ),
 }
 
 TRANSPORT: Mapping[str, Element] = {

@@ -200,6 +200,10 @@ class AdapterSet:
         Tell the adapters that have a method C{stop}, Data Adapters first. Errors
         are logged; what takes longer than L{STOP_SECONDS} is not waited for.
         """
+        for handle in self.data.values():
+            if handle.listener is not None:
+                # An adapter may wait for the end of its threads, and they for the reactor.
+                handle.listener.close()
         clock: IReactorTime = self._reactor
         stopping = Deferred.fromCoroutine(self._stop_all())
         # The adapter's Deferred is left alone, it is only not waited for.
@@ -237,7 +241,9 @@ class AdapterSet:
 
     async def _start_data(self, name: str, sink: IItemEventSink) -> None:
         handle = self.data[name]
-        listener = handle.listener = ItemEventListener(sink, self._reactor, handle.invoker.label)
+        listener = handle.listener = ItemEventListener(
+            sink, self._reactor, handle.invoker.label, self._calls.max_queued_events
+        )
         options = self._data_options(name)
         parameters = {**options.parameters, "adapters_conf.id": self.id, "data_provider.name": name}
         await self._initialize(handle, name, self._data_lanes[name], options, parameters, listener)
@@ -258,7 +264,9 @@ class AdapterSet:
         try:
             if callable(set_context):
                 set_context(AdapterContext(self, name, self._reactor))
-            await invoker.call(lane, "initialize", handle.methods.initialize, parameters, config_file)
+            initialize = handle.methods.initialize
+            # Whoever loads much or waits for somebody does it here; nobody is kept from anything yet.
+            await invoker.call(lane, "initialize", initialize, parameters, config_file, limited=False)
             await invoker.call(lane, "set_listener", handle.methods.set_listener, listener)
         except CancelledError:
             # Whoever starts the set has given up: nothing is wrong with the adapter.

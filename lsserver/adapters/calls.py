@@ -26,11 +26,12 @@ from lsserver.adapters.grants import ItemGrant
 from lsserver.adapters.hooks import Hooks
 from lsserver.adapters.interfaces import ICustomizableItemEvent, IItemEvent
 from lsserver.adapters.invocation import Invoker
-from lsserver.adapters.listener import ItemEventListener, ReactorCalls
+from lsserver.adapters.listener import ItemEventListener
 from lsserver.adapters.methods import DataMethods, MetadataMethods
 from lsserver.adapters.modes import Mode
 from lsserver.adapters.mpn import MpnDeviceInfo, MpnSubscriptionInfo
 from lsserver.adapters.pools import Lane
+from lsserver.adapters.reactor_calls import ReactorCalls
 from lsserver.adapters.sdk import SdkValues
 from lsserver.adapters.tables import TableInfo
 

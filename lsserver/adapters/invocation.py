@@ -24,6 +24,7 @@ from zope.interface.interface import Method
 from lsserver.adapters.errors import AdapterTimeoutError, DataError, MetadataError
 from lsserver.adapters.interfaces import IDataProvider, IMetadataProvider
 from lsserver.adapters.pools import Job, Lane
+from lsserver.adapters.reactor_calls import MAX_QUEUED
 from lsserver.adapters.results import Results
 from lsserver.adapters.sdk import translated
 
@@ -40,11 +41,14 @@ class CallSettings:
     @ivar unexpected_wait_threshold_millis: a call that takes longer is logged; 0 = none is.
     @ivar adapter_call_timeout_millis: a call that takes longer fails with
         L{AdapterTimeoutError}; 0 = no limit. A method that blocks the reactor
-        thread cannot be interrupted.
+        thread cannot be interrupted, and C{initialize} may take as long as it needs.
+    @ivar max_queued_events: how many events of one Data Adapter's own threads may
+        wait for the reactor before those threads have to.
     """
 
     unexpected_wait_threshold_millis: int = 1_000
     adapter_call_timeout_millis: int = 0
+    max_queued_events: int = MAX_QUEUED
 
 
 class _Returned:
@@ -79,12 +83,14 @@ class Invoker:
         *args: Any,
         cancellable: bool = False,
         left: Callable[[Deferred[Any]], None] | None = None,
+        limited: bool = True,
     ) -> Any:
         """
         @param method: the name, for log lines.
         @param cancellable: when the caller gives up, cancel the adapter's Deferred.
         @param left: called when the caller is told that the call failed although
             it goes on (time limit, or cancelled), with what it comes to in the end.
+        @param limited: whether there is a time limit.
         @raise AdapterTimeoutError: the time limit has passed.
         @raise Exception: what the adapter raised, as the class of
             L{lsserver.adapters.errors} if there is one.
@@ -106,7 +112,8 @@ class Invoker:
                 return result
             pending = result
         try:
-            return await self._watched(pending, job, method, cancellable, left)
+            limit = self.settings.adapter_call_timeout_millis if limited else 0
+            return await self._watched(pending, job, method, cancellable, left, limit)
         except Exception as error:
             self._raise(method, args, error)
 
@@ -163,6 +170,7 @@ class Invoker:
         method: str,
         cancellable: bool,
         left: Callable[[Deferred[Any]], None] | None,
+        limit: int,
     ) -> Deferred[Any]:
         """The outcome of C{pending} for the caller, who may cancel it at any time."""
         timers: list[IDelayedCall] = []
@@ -216,7 +224,6 @@ class Invoker:
         pending.addBoth(fired)
         if not outer.called:
             threshold = self.settings.unexpected_wait_threshold_millis
-            limit = self.settings.adapter_call_timeout_millis
             if threshold > 0:
                 timers.append(self._clock.callLater(threshold / 1_000, slow, threshold))
             if limit > 0:

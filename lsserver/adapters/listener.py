@@ -2,21 +2,15 @@
 What adapters get to talk to the server, from whatever thread (adapters-api.md 16, 17).
 
 In the reactor thread a call goes straight to the engine. Calls of other threads
-are queued and handed over in batches: one wake-up of the reactor for many
-events, a bounded number of events in a turn. The order of the calls of one
-thread is kept.
+are queued, see L{lsserver.adapters.reactor_calls}.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from threading import Lock, get_ident
-from time import monotonic
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from zope.interface import implementer
 
 from lsserver.adapters.interfaces import (
@@ -28,87 +22,7 @@ from lsserver.adapters.interfaces import (
     ItemReceiver,
 )
 from lsserver.adapters.modes import DiffAlgorithm
-
-EVENTS_PER_TURN = 500
-"""How many queued calls are handed over before the reactor may do something else."""
-
-MANY_QUEUED = 100_000
-"""Queued calls beyond which an adapter is told to be too fast."""
-
-SECONDS_BETWEEN_REPORTS = 60.0
-"""How often that is told."""
-
-_log = Logger(namespace="LightstreamerLogger.adapters")
-
-
-class ReactorCalls:
-    """
-    Calls from any thread, made in the thread that created this object.
-
-    @param label: the adapter in log lines.
-    """
-
-    def __init__(self, reactor: Any, label: str) -> None:
-        self._reactor = reactor
-        self._label = label
-        self._told = -SECONDS_BETWEEN_REPORTS
-        self._thread = get_ident()
-        self._queue: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
-        self._lock = Lock()
-        self._awake = False
-
-    @property
-    def queued(self) -> int:
-        """Calls not made yet."""
-        return len(self._queue)
-
-    def here(self) -> bool:
-        """Whether this is the reactor thread."""
-        return get_ident() == self._thread
-
-    def queue(self, function: Callable[..., None], *args: Any) -> None:
-        """Call C{function} in the reactor thread, soon."""
-        with self._lock:
-            self._queue.append((function, args))
-            if self._awake:
-                return
-            self._awake = True
-        self._reactor.callFromThread(self._drain)
-
-    def deferred(self, function: Callable[[], Deferred[Any]]) -> Deferred[Any]:
-        """What C{function} comes to when called in the reactor thread, where the result fires."""
-        if self.here():
-            return function()
-        result: Deferred[Any] = Deferred()
-        self.queue(lambda: _chain(function, result))
-        return result
-
-    def _drain(self) -> None:
-        if len(self._queue) > MANY_QUEUED and monotonic() - self._told >= SECONDS_BETWEEN_REPORTS:
-            self._told = monotonic()
-            _log.warn(
-                "{label}: {count} events wait; it makes more than the server can take",
-                label=self._label,
-                count=len(self._queue),
-            )
-        for _ in range(EVENTS_PER_TURN):
-            with self._lock:
-                if not self._queue:
-                    self._awake = False
-                    return
-                function, args = self._queue.popleft()
-            try:
-                function(*args)
-            except Exception:
-                _log.failure("{label}: a call that it made from a thread of its own has failed", label=self._label)
-        self._reactor.callLater(0, self._drain)
-
-
-def _chain(function: Callable[[], Deferred[Any]], result: Deferred[Any]) -> None:
-    try:
-        function().chainDeferred(result)
-    except Exception:
-        result.errback()
+from lsserver.adapters.reactor_calls import MAX_QUEUED, ReactorCalls
 
 
 def checked_event(item_event: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
@@ -119,6 +33,18 @@ def checked_event(item_event: Mapping[str, FieldValue]) -> dict[str, FieldValue]
     @raise ValueError: a text that has no UTF-8 form.
     """
     event = dict(item_event)
+    try:
+        # Nearly all events are texts and nothing else: in one piece they are looked at in no time.
+        "".join(event)
+        text = "".join(event.values())  # type: ignore[arg-type]
+        if not text.isascii():
+            text.encode()
+    except (TypeError, UnicodeEncodeError):
+        _check_fields(event)
+    return event
+
+
+def _check_fields(event: Mapping[str, FieldValue]) -> None:
     for name, value in event.items():
         if not isinstance(name, str):
             raise TypeError(f"a field name must be str, not {type(name).__name__}")
@@ -127,7 +53,6 @@ def checked_event(item_event: Mapping[str, FieldValue]) -> dict[str, FieldValue]
                 _check_text(name, value)
         elif value is not None and not isinstance(value, bytes):
             raise TypeError(f"field {name!r} must be str, bytes or None, not {type(value).__name__}")
-    return event
 
 
 def _check_text(name: str, value: str) -> None:
@@ -163,14 +88,15 @@ class ItemEventListener:
 
     @ivar sink: the engine's side.
     @param label: the adapter in log lines.
+    @param max_queued_events: how many calls of other threads may wait.
 
     An event queued during one subscription of an item never reaches the next
     one: it carries the number of the subscription that it was queued in.
     """
 
-    def __init__(self, sink: IItemEventSink, reactor: Any, label: str) -> None:
+    def __init__(self, sink: IItemEventSink, reactor: Any, label: str, max_queued_events: int = MAX_QUEUED) -> None:
         self.sink = sink
-        self._calls = ReactorCalls(reactor, label)
+        self._calls = ReactorCalls(reactor, label, max_queued_events)
         self._numbers: dict[str, int] = {}
         self._last_number = 0
         self._publishers: dict[str, ItemPublisher] = {}
@@ -212,6 +138,10 @@ class ItemEventListener:
         if publisher is not None:
             publisher.active = False
 
+    def close(self) -> None:
+        """The adapter will be stopped; none of its threads has to wait any more."""
+        self._calls.close()
+
     def update(self, item_name: str, item_event: Mapping[str, FieldValue], issnapshot: bool = False) -> None:
         """See L{IItemEventListener}."""
         _check_item(item_name)
@@ -219,7 +149,11 @@ class ItemEventListener:
         if self._calls.here():
             self.sink.update(item_name, event, bool(issnapshot))
         else:
-            self._later(item_name, self.sink.update, item_name, event, bool(issnapshot))
+            self._calls.queue(self._update, self._numbers.get(item_name), item_name, event, bool(issnapshot))
+
+    def _update(self, number: int | None, item_name: str, event: dict[str, FieldValue], issnapshot: bool) -> None:
+        if self._numbers.get(item_name) == number:
+            self.sink.update(item_name, event, issnapshot)
 
     def end_of_snapshot(self, item_name: str) -> None:
         """See L{IItemEventListener}."""
@@ -254,7 +188,7 @@ class ItemEventListener:
         if self._calls.here():
             self.sink.failure(exception)
         else:
-            self._calls.queue(self.sink.failure, exception)
+            self._calls.queue_at_once(self.sink.failure, exception)
 
     def publish(self, publisher: ItemPublisher, function: Callable[..., None], *args: Any) -> None:
         """A call of a publisher, dropped if its subscription has ended by the time it is made."""
@@ -340,4 +274,4 @@ class MetadataControlListener:
         if self._calls.here():
             self._engine.failure(exception)
         else:
-            self._calls.queue(self._engine.failure, exception)
+            self._calls.queue_at_once(self._engine.failure, exception)

@@ -165,6 +165,17 @@ class StartTests(SetCase):
             self.assertIs(context.get_adapter("D"), data)
             self.assertRaises(KeyError, context.get_adapter, "E")
 
+    def test_initialisation_has_no_time_limit(self) -> None:
+        """An adapter loads what it needs there, and a proxy waits for its remote."""
+        slow: Deferred[None] = Deferred()
+        data = self.diary.data("D", initialize=lambda: slow)
+        one = self.make(self.diary.metadata(), data, start=False, adapter_call_timeout_millis=10)
+        start = self.begin(one)
+        self.clock.advance(3600)
+        self.assertNoResult(start)
+        slow.callback(None)
+        self.successResultOf(start)
+
     def test_a_metadata_adapter_that_cannot_start(self) -> None:
         for answer in (MetadataProviderError("no database"), lambda: fail(MetadataProviderError("no database"))):
             one = self.make(self.diary.metadata(initialize=answer), self.diary.data("D"), start=False)

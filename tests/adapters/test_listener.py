@@ -9,8 +9,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from lsserver.adapters.interfaces import IItemEventListener, IItemPublisher, IMetadataControlListener
-from lsserver.adapters.listener import EVENTS_PER_TURN, ItemEventListener, MetadataControlListener
+from lsserver.adapters.listener import ItemEventListener, MetadataControlListener
 from lsserver.adapters.modes import DiffAlgorithm
+from lsserver.adapters.reactor_calls import CALLS_PER_TURN
+from lsserver.adapters.shapes import Shape
 from tests.adapters.doubles import Control, Sink, ThreadClock
 
 
@@ -69,7 +71,15 @@ class ReactorThreadTests(ListenerCase):
         self.assertEqual(self.sink.calls[0][2], {"a": "1"})
 
     def test_other_types_are_refused_at_the_call(self) -> None:
-        for event in ({"a": 1}, {"a": 1.5}, {"a": True}, {"a": ["x"]}, {"a": bytearray(b"x")}, {1: "a"}):
+        for event in (
+            {"a": 1},
+            {"a": None, "b": 1},
+            {"a": 1.5},
+            {"a": True},
+            {"a": ["x"]},
+            {"a": bytearray(b"x")},
+            {1: "a"},
+        ):
             self.assertRaises(TypeError, self.listener.update, "i", event)
         for call in (self.listener.end_of_snapshot, self.listener.clear_snapshot, self.listener.force_subscription):
             self.assertRaises(TypeError, call, b"i")
@@ -78,7 +88,13 @@ class ReactorThreadTests(ListenerCase):
 
     def test_text_that_cannot_be_sent_is_refused_at_the_call(self) -> None:
         self.listener.update("i", {"a": "\U0001f600 é"})
-        self.assertRaises(ValueError, self.listener.update, "i", {"a": "\ud83d"})
+        for event in ({"a": "\ud83d"}, {"a": "\ud83d", "b": "\ude00"}, {"a": None, "b": "é\ude00"}):
+            self.assertRaises(ValueError, self.listener.update, "i", event)
+        self.assertEqual(len(self.sink.calls), 1)
+
+    def test_a_receiver(self) -> None:
+        self.listener.receiver("i")(Shape(("a", "b")), ["1", None], True)
+        self.assertEqual(self.sink.calls, [("update", "i", {"a": "1", "b": None}, True)])
 
     def test_diff_orders(self) -> None:
         self.listener.declare_field_diff_order(
@@ -119,11 +135,11 @@ class OtherThreadTests(ListenerCase):
         )
 
     def test_one_wakeup_for_many_events_and_turns_between_them(self) -> None:
-        count = EVENTS_PER_TURN * 2 + 1
+        count = CALLS_PER_TURN * 2 + 1
         elsewhere(lambda: [self.listener.update("i", {"n": str(n)}) for n in range(count)])
         self.clock.turn()
         self.assertTrue(self.clock.wakeups.empty())
-        self.assertEqual(len(self.sink.calls), EVENTS_PER_TURN)
+        self.assertEqual(len(self.sink.calls), CALLS_PER_TURN)
         self.clock.advance(0)
         self.clock.advance(0)
         self.assertEqual([call[2]["n"] for call in self.sink.calls], [str(n) for n in range(count)])

@@ -16,8 +16,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from lsserver.adapters.adapter_set import AdapterSet
 from lsserver.adapters.invocation import CallSettings
-from lsserver.adapters.listener import EVENTS_PER_TURN, MANY_QUEUED
 from lsserver.adapters.providers import DataProvider, MetadataProvider
+from lsserver.adapters.reactor_calls import CALLS_PER_TURN
 from lsserver.engine.kernel import Kernel
 from lsserver.engine.settings import EngineSettings
 from tests.adapters.doubles import ThreadClock
@@ -256,7 +256,7 @@ class Flooding(Server):
         self.use()
         good, bad = self.neighbour(), self.client("u")
         bad.subscribe(1, "MERGE", "flood", "x", "LS_requested_max_frequency=1")
-        count = 20 * EVENTS_PER_TURN
+        count = 20 * CALLS_PER_TURN
 
         def flood() -> None:
             for number in range(count):
@@ -275,14 +275,27 @@ class Flooding(Server):
         self.assertEqual(self.lines(), [])
 
     def test_more_than_can_be_taken(self) -> None:
-        """That is told, once."""
-        self.use()
-        self.data.listener._calls._awake = True
-        for _ in range(MANY_QUEUED + 1):
-            self.data.listener._calls.queue(lambda: None)
-        for _ in range(3):
-            self.data.listener._calls._drain()
-        self.one_line("TEST/DEFAULT", "events wait")
+        """The thread has to wait, and nothing is lost."""
+        self.use(max_queued_events=10)
+        good, bad = self.neighbour(), self.client("u")
+        bad.subscribe(1, "RAW", "flood", "x")
+        sent: list[bool] = []
+
+        def flood() -> None:
+            for number in range(500):
+                self.data.listener.update("flood", {"x": str(number)})
+            self.clock.callFromThread(sent.append, True)
+
+        thread = threading.Thread(target=flood)
+        thread.start()
+        while not sent:
+            self.clock.turn()
+            self.clock.advance(0)
+        thread.join()
+        self.clock.advance(0)
+        updates = [line for line in bad.read() if line.startswith("U")]
+        self.assertEqual(updates, [f"U,1,1,{number}" for number in range(500)])
+        self.goes_on(good)
 
     def test_bad_events_without_end(self) -> None:
         self.use()
