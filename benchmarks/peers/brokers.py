@@ -76,8 +76,8 @@ class Mosquitto:
             f"listener {plain} 127.0.0.1\nlistener {port}\nsocket_domain ipv4\nprotocol websockets\n"
             "allow_anonymous true\nmax_queued_messages 0\npersistence false\nlog_type information\nlog_dest stderr\n"
         )
-        script = ["--proto=mqtt", "--step=b:" + connect("c{i}"), r"--step=w:\x20\x02", "--step=B:" + subscribe()]
-        script += [r"--step=w:\x90\x03", "--pub-step=b:" + connect("feed_"), r"--pub-step=w:\x20\x02"]
+        script = ["--proto=mqtt", "--step=b:" + connect(), r"--step=w:\x20\x02", "--step=B:" + subscribe()]
+        script += [r"--step=w:\x90\x03", "--pub-step=b:" + connect(), r"--pub-step=w:\x20\x02"]
         script += ["--pub=b:" + publish(load), *publisher(load)]
         command = [str(program("mosquitto")), "-c", "mosquitto.conf"]
         with Program(command, "running", files={"mosquitto.conf": configuration}) as server:
@@ -105,7 +105,7 @@ def sized(kind: int, head: bytes, length: int) -> str:
             return escaped(bytes((kind, *size)) + head)
 
 
-def connect(identifier: str) -> str:
+def connect() -> str:
     """A clean session without keepalive, its name chosen by the server."""
     return sized(0x10, b"\0\x04MQTT\x04\x02\0\0\0\0", 0)
 

@@ -1,0 +1,149 @@
+"""Rounds of contenders, and the figures that are made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from benchmarks import rounds
+from benchmarks.client import Figures, Load, LoadError, figures
+from benchmarks.rounds import described, in_turn, median_of_ratios
+from benchmarks.server import ServerError
+from benchmarks.works.growth import one_more, spread
+from benchmarks.works.work import Settings
+
+LOAD = Load()
+
+
+@dataclass
+class Fake:
+    """A contender whose figures are known."""
+
+    name: str
+    costs: list[float]
+    calls: list[str] = field(default_factory=list)
+    error: Exception | None = None
+
+    def missing(self) -> None:
+        """Nothing."""
+
+    def measure(self, load: Load) -> Figures:
+        """The next."""
+        self.calls.append(self.name)
+        if self.error is not None and not self.costs:
+            raise self.error
+        return Figures(us=self.costs.pop(0), rate=1.0)
+
+
+class RoundsTests(SynchronousTestCase):
+    """C{in_turn}."""
+
+    def setUp(self) -> None:
+        self.notes: list[str] = []
+        self.patch(rounds, "note", self.notes.append)
+
+    def test_ratios_are_of_the_same_round(self) -> None:
+        """A machine that gets slower from round to round changes nothing."""
+        found = in_turn([Fake("one", [10.0, 20.0, 40.0]), Fake("other", [5.0, 10.0, 20.0])], LOAD, 3)
+        self.assertEqual(found.ratio("one", "other", lambda figures: figures.us), 2.0)
+        self.assertEqual(found.median("one", lambda figures: figures.us), 20.0)
+
+    def test_the_order_turns_round(self) -> None:
+        """Nobody is always first."""
+        calls: list[str] = []
+        in_turn([Fake("one", [1.0, 1.0], calls), Fake("other", [1.0, 1.0], calls)], LOAD, 2)
+        self.assertEqual(calls, ["one", "other", "other", "one"])
+
+    def test_one_that_fails_is_left_out(self) -> None:
+        """It is not tried again, its earlier rounds do not count, and the others go on."""
+        for error in (LoadError("too much"), ServerError("no port")):
+            calls: list[str] = []
+            weak = Fake("weak", [1.0], calls, error)
+            found = in_turn([weak, Fake("strong", [1.0, 2.0, 3.0], calls)], LOAD, 3)
+            self.assertEqual(found.failures, {"weak": str(error)})
+            self.assertEqual(list(found.figures), ["strong"])
+            self.assertEqual(calls.count("weak"), 2)
+            self.assertEqual(calls.count("strong"), 3)
+            self.assertIn(f"weak: {error}", self.notes[-2] + self.notes[-3])
+
+    def test_no_round(self) -> None:
+        """There is no ratio of nothing, and none of unequal numbers."""
+        self.assertRaises(ValueError, median_of_ratios, [], [])
+        self.assertRaises(ValueError, median_of_ratios, [1.0], [])
+
+
+class FiguresTests(SynchronousTestCase):
+    """What the load client prints."""
+
+    PRINTED = {
+        "setup_cpu_us_per_conn": 300.5,
+        "setup_s": 1.5,
+        "dead": 0,
+        "msgs": 2000,
+        "msgs_per_s": 1000,
+        "bytes": 132_000,
+        "srv_us_per_msg": 9.9,
+        "p50_ms": 1.0,
+        "p99_ms": 2.0,
+        "p999_ms": 3.0,
+        "max_ms": 4.0,
+        "mean_ms": 1.1,
+        "late_p99_ms": 5.0,
+        "late_max_ms": 6.0,
+        "srv_cpu_pct": 10.0,
+        "client_cpu_pct": 11.0,
+    }
+
+    def test_messages(self) -> None:
+        """CPU time is given for each message and for each byte."""
+        found = figures(self.PRINTED)
+        self.assertEqual((found.us, found.rate, found.late, found.setup_us), (9.9, 1000, (5.0, 6.0), 300.5))
+        self.assertAlmostEqual(found.us_per_byte, 0.15)
+        self.assertIn("9.90 us/message, 1000 messages/s", described(found))
+
+    def test_idle(self) -> None:
+        """Without messages, memory is what counts."""
+        printed = {"setup_cpu_us_per_conn": 1.0, "setup_s": 2.0, "dead": 3, "kb_per_conn": 12.5, "idle_cpu_pct": 0.1}
+        found = figures(printed)
+        self.assertEqual((found.kb_per_client, found.lost, found.rate), (12.5, 3, 0.0))
+        self.assertEqual(described(found), "there after 2.0 s, 1 us and 12.5 KB each, 3 connections lost")
+
+    def test_silence(self) -> None:
+        """Not a single message is an error, not a division by 0."""
+        self.assertRaises(LoadError, figures, {**self.PRINTED, "msgs": 0})
+
+
+class LoadTests(SynchronousTestCase):
+    """Sizes."""
+
+    def test_deliveries(self) -> None:
+        """Of all clients together."""
+        self.assertEqual(Load(clients=1000, rate=40).deliveries(), 40_000)
+        self.assertEqual(Load(clients=1000, rate=5000, items=1000, per_client=10).deliveries(), 50_000)
+
+    def test_settings(self) -> None:
+        """A quick run is shorter, and has one round; a tried one has fewer clients."""
+        full, quick, tried = Settings(), Settings(quick=True), Settings(scale=0.01)
+        self.assertEqual(full.load(LOAD), LOAD)
+        self.assertLess(quick.load(LOAD).seconds, LOAD.seconds)
+        self.assertEqual(tried.load(LOAD).clients, 10)
+        self.assertEqual(tried.load(Load(clients=1)).clients, 1)
+        self.assertEqual((full.count(3), quick.count(3), Settings(rounds=7).count(3)), (3, 1, 7))
+
+
+class GrowthTests(SynchronousTestCase):
+    """How flat it is."""
+
+    def test_spread(self) -> None:
+        """To the middle, upwards or downwards."""
+        self.assertEqual(spread([10.0, 10.0, 10.0]), 1.0)
+        self.assertEqual(spread([10.0, 10.0, 12.0]), 1.2)
+        self.assertEqual(spread([5.0, 10.0, 11.0]), 2.0)
+
+    def test_one_more(self) -> None:
+        """An update that costs 30, and each of its subscribers 2."""
+        sizes = (1, 10, 1000)
+        costs = [(30 + 2 * size) / size for size in sizes]
+        for cost in one_more(sizes, costs):
+            self.assertAlmostEqual(cost, 2.0)
