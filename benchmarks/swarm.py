@@ -137,7 +137,9 @@ class Member:
             self.unread = max(self.unread, time.monotonic() - self._deaf_since)
 
     def leave(self) -> None:
-        """End the session for good."""
+        """End the session for good; no matter how often that is wanted."""
+        if self.closing:
+            return
         self.closing = True
         if self.up and not self.deaf:
             self.request("control", "LS_reqId=9&LS_op=destroy&LS_close_socket=true")

@@ -10,11 +10,17 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from lsserver.tlcp.codes import ControlCode
-from lsserver.tlcp.control_requests import parse_identified, parse_message, parse_operation
+from lsserver.tlcp.control_requests import Parser, parse_identified, parse_message, parse_operation
 from lsserver.tlcp.lines import CutLine, parse_line, split_lines
 from lsserver.tlcp.parameters import Parameters
 from lsserver.tlcp.requests import Heartbeat, Request, RequestError, SendLog, WsOk
 from lsserver.tlcp.session_requests import parse_bind, parse_create
+
+MAX_WRONG = 100
+"""
+Requests of one message that do not even say their C{LS_reqId}, after which the rest of it is not looked at:
+50 000 line ends would be as many requests, each of which is answered.
+"""
 
 Parsed = list[Request | RequestError]
 _Lines = Sequence[Mapping[str, str]]
@@ -77,11 +83,24 @@ def _bind(lines: _Lines, session_implied: bool) -> Parsed:
 
 
 def _control(lines: _Lines, session_implied: bool) -> Parsed:
-    return [parse_identified(line, parse_operation) for line in lines]
+    return _each(lines, parse_operation)
 
 
 def _msg(lines: _Lines, session_implied: bool) -> Parsed:
-    return [parse_identified(line, parse_message) for line in lines]
+    return _each(lines, parse_message)
+
+
+def _each(lines: _Lines, parse: Parser) -> Parsed:
+    requests: Parsed = []
+    wrong = 0
+    for line in lines:
+        request = parse_identified(line, parse)
+        requests.append(request)
+        if isinstance(request, RequestError) and request.req_id is None:
+            wrong += 1
+            if wrong >= MAX_WRONG:
+                break
+    return requests
 
 
 def _heartbeat(lines: _Lines, session_implied: bool) -> Parsed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from collections.abc import Callable
 
 from hypothesis import example, given
@@ -92,18 +93,47 @@ SHAPES: dict[str, Callable[[int], bytes]] = {
 }
 
 
-class Time(SynchronousTestCase):
-    """Four times the length takes four times the time, not sixteen times."""
+class Costs(SynchronousTestCase):
+    """
+    Sixteen times the length takes about sixteen times the work, not 256 times. The work is the CPU time of
+    this thread, of which other processes take nothing; the bound is as far from one as from the other.
+    """
 
-    def seconds(self, payload: bytes) -> float:
+    def work(self, parse: Callable[[], object]) -> float:
         taken = []
         for _ in range(3):
-            begin = time.process_time()
-            parse_websocket(payload)
-            taken.append(time.process_time() - begin)
+            begin = time.thread_time()
+            parse()
+            taken.append(time.thread_time() - begin)
         return min(taken)
 
-    def test_linear(self) -> None:
+    def memory(self, parse: Callable[[], object]) -> int:
+        """Bytes at the most."""
+        tracemalloc.start()
+        try:
+            kept = parse()
+            del kept
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    def ways(self, payload: bytes) -> dict[str, Callable[[], object]]:
+        """All that understands what clients send."""
+        name, _, rest = payload.partition(b"\r\n")
+        return {
+            "a message of a WebSocket": lambda: parse_websocket(payload),
+            "a body": lambda: parse_http(name.decode(), b"", rest),
+            "a query": lambda: (parse_http(name.decode(), rest, b""), query_version(rest)),
+        }
+
+    def test_time(self) -> None:
         for name, shape in SHAPES.items():
-            short, long = self.seconds(shape(20_000)), self.seconds(shape(80_000))
-            self.assertLess(long, 9 * short + 0.01, name)
+            short, long = self.ways(shape(5_000)), self.ways(shape(80_000))
+            for way in short:
+                self.assertLess(self.work(long[way]), 64 * self.work(short[way]) + 0.005, f"{name} in {way}")
+
+    def test_memory(self) -> None:
+        for name, shape in SHAPES.items():
+            payload = shape(50_000)
+            for way, parse in self.ways(payload).items():
+                self.assertLess(self.memory(parse), 250 * len(payload), f"{name} in {way}")

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from lsserver.tlcp.lines import format_line
-from lsserver.tlcp.parsing import parse_http, parse_websocket, query_version
+from lsserver.tlcp.parsing import MAX_WRONG, parse_http, parse_websocket, query_version
 from lsserver.tlcp.requests import (
     Constrain,
     CreateSession,
@@ -19,6 +19,22 @@ from lsserver.tlcp.requests import (
 )
 
 NAMES = ("create_session", "bind_session", "control", "msg", "heartbeat", "send_log")
+
+
+class NamelessTests(SynchronousTestCase):
+    """Requests without an id, which nobody can tell apart."""
+
+    def test_many(self) -> None:
+        """They are not answered without end."""
+        for name in ("control", "msg"):
+            lines = b"\n" * 5_000 + b"LS_reqId=1&LS_message=x"
+            self.assertEqual(len(parse_websocket(name.encode() + b"\r\n" + lines)), MAX_WRONG)
+            self.assertEqual(len(parse_http(name, b"", lines)), MAX_WRONG)
+
+    def test_wrong_ones_with_ids(self) -> None:
+        """Each is answered."""
+        found = parse_http("control", b"", b"LS_reqId=1&LS_op=nonsense\r\n" * 1_000)
+        self.assertEqual(len(found), 1_000)
 
 
 class HttpTests(SynchronousTestCase):
