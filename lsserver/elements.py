@@ -16,7 +16,7 @@ _NO_POOL = "everything but the calls of blocking adapters happens in one thread"
 _NO_JAVA = "it is about the Java machine"
 _OLD_WEB = "it is about web clients that are gone"
 _OPENSSL = "OpenSSL's own choice is a good one"
-_NO_COMPRESSION = "nothing is compressed"
+_NO_COMPRESSION = "only WebSockets are compressed, see websocket.use_compression"
 
 NOT_TAKEN: Mapping[str, str] = {
     **dict.fromkeys(
