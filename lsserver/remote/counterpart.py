@@ -79,8 +79,8 @@ class Host(Protocol):
     def remote_refused(self, counterpart: Counterpart, error: Exception) -> None:
         """The remote has not; its connections are being closed."""
 
-    def remote_lost(self, counterpart: Counterpart, why: str, was_ready: bool) -> None:
-        """Its connections are gone or going."""
+    def remote_lost(self, counterpart: Counterpart, why: str, was_ready: bool, logged: bool) -> None:
+        """Its connections are gone or going; C{logged} if the log says so already."""
 
     def lines_received(self, counterpart: Counterpart, lines: list[str]) -> None:
         """Lines of a remote that is ready."""
@@ -141,15 +141,20 @@ class Counterpart:
         return self._pending is not None and self._pending.answered(tokens, self.dialect.decode)
 
     def tell(self, line: str) -> None:
-        """Answer a request of the remote."""
-        if self.main is not None:
+        """Answer a request of the remote, which has to read what it asks for."""
+        if self.main is None:
+            return
+        if self.main.congested:
+            self.drop("it does not read what it is sent")
+        else:
             self.main.send(line)
 
-    def drop(self, why: str, close_reason: str | None = None) -> None:
+    def drop(self, why: str, close_reason: str | None = None, logged: bool = False) -> None:
         """
         End the connections.
 
         @param close_reason: say it to the remote, if it understands that.
+        @param logged: the log has a line about it already, more telling than C{why}.
         """
         if self.state is State.CLOSED:
             return
@@ -166,7 +171,7 @@ class Counterpart:
                 connection.close(why, line)
         if self._pending is not None:
             self._pending.fail(RemoteAwayError(f"{self._host.label}: the remote has gone: {why}"))
-        self._host.remote_lost(self, why, was_ready)
+        self._host.remote_lost(self, why, was_ready, logged)
 
     def _may_close(self, connection: RemoteConnection, was_ready: bool) -> bool:
         if not self._settings.close_packet:
@@ -190,8 +195,7 @@ class Counterpart:
         else:
             self.main = connection
         if other is not None and other.host != connection.host:
-            _log.warn("{label}: its two connections come from different hosts", label=self.label)
-            self.drop(f"the second connection comes from {connection.host}")
+            self.drop(f"its two connections come from different hosts, {other.host} and {connection.host}")
             return
         if self._settings.credentials is None:
             seconds, expired = GREETING_SECONDS, self._waive
@@ -213,16 +217,10 @@ class Counterpart:
         """The keepalive timeout is over. Some remotes of the oldest version know nothing of it."""
         if self.state is State.READY and self.dialect.version == OLDEST and not self.keeps_alive:
             return
-        _log.warn(
-            "{label}: nothing has come for {millis} ms, the connection is closed",
-            label=self.label,
-            millis=self._settings.keepalive_timeout,
-        )
-        self.drop(requests.KEEPALIVE_TIMEOUT, requests.KEEPALIVE_TIMEOUT)
+        self.drop(f"nothing has come for {self._settings.keepalive_timeout} ms", requests.KEEPALIVE_TIMEOUT)
 
     def broken(self, why: str) -> None:
         """The peer does not speak the protocol."""
-        _log.error("{label}: {why}; the connection is closed", label=self.label, why=why)
         self.drop(why)
 
     def lost(self, connection: RemoteConnection, why: str) -> None:
@@ -232,6 +230,8 @@ class Counterpart:
 
     def stray(self, line: str, why: str) -> None:
         """A line that is of no use, which a remote that works does not send."""
+        if self.state is State.CLOSED:
+            return
         self._stray += 1
         if self._stray <= _SHOWN_STRAY_LINES:
             _log.warn("{label}: {why}: {line} is ignored", label=self.label, why=why, line=shown(line))
@@ -293,7 +293,7 @@ class Counterpart:
 
     def _refuse(self, connection: RemoteConnection) -> None:
         del self._patience[connection]
-        self.drop(requests.WRONG_CREDENTIALS, requests.WRONG_CREDENTIALS)
+        self.drop(requests.WRONG_CREDENTIALS, requests.WRONG_CREDENTIALS, logged=True)
 
     def _nobody(self, connection: RemoteConnection) -> None:
         del self._patience[connection]
@@ -354,4 +354,4 @@ class Counterpart:
         refused: Callable[[Counterpart, Exception], None] = self._host.remote_refused
         assert isinstance(error, Exception)
         refused(self, error)
-        self.drop("it could not be initialized")
+        self.drop("it could not be initialized", logged=True)

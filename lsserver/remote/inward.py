@@ -37,6 +37,12 @@ class Table:
         self.grants: TableGrants | None = None
 
 
+MAX_HELD = 100
+"""Requests of the remote that wait for its own answer about the session or subscription they are for."""
+
+TOO_MANY = "too many requests wait for the answer to another one"
+
+
 class RemoteSession:
     """
     A session that the remote knows or is asked about.
@@ -108,7 +114,10 @@ class Inward:
         """
         held = self._opening.get(request.session_id)
         if held is not None:
-            held.append(lambda: self.terminate(request, reply))
+            if len(held) < MAX_HELD:
+                held.append(lambda: self.terminate(request, reply))
+            else:
+                reply(self._refused("FST", request.request_id, TOO_MANY))
             return
         if request.code is not None and request.code > 0:
             reply(self._refused("FST", request.request_id, "the code must not be positive"))
@@ -120,7 +129,10 @@ class Inward:
         """C{FUS}."""
         held = self._subscribing.get((request.session_id, request.win_index))
         if held is not None:
-            held.append(lambda: self.unsubscribe(request, reply))
+            if len(held) < MAX_HELD:
+                held.append(lambda: self.unsubscribe(request, reply))
+            else:
+                reply(self._refused("FUS", request.request_id, TOO_MANY))
             return
         session = self.sessions.get(request.session_id)
         table = None if session is None else session.tables.get(request.win_index)

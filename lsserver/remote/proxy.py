@@ -300,11 +300,11 @@ class Proxy:
         if self.settings.remote_host is not None and not self._connections:
             self._connect()
 
-    def remote_lost(self, counterpart: Counterpart, why: str, was_ready: bool) -> None:
+    def remote_lost(self, counterpart: Counterpart, why: str, was_ready: bool, logged: bool) -> None:
         """The remote is gone; for a plain proxy that is the end."""
         self._counterpart = None
         if not was_ready:
-            if not self._stopping:
+            if not self._stopping and not logged:
                 _log.warn("{label}: the connection has ended: {why}", label=counterpart.label, why=why)
             return
         self.remote = None
@@ -327,7 +327,6 @@ class Proxy:
     def adapter_failed(self, counterpart: Counterpart, text: str) -> None:
         """The remote adapter says that it cannot go on (C{FAL}, C{EF})."""
         if counterpart.state is State.READY:
-            _log.error("{label}: the adapter has failed: {text}", label=counterpart.label, text=text)
             counterpart.drop(f"the adapter has failed: {text}")
 
     def other_line(self, counterpart: Counterpart, line: str, tokens: list[str]) -> None:

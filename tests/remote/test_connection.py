@@ -67,6 +67,42 @@ class ConnectionTests(SynchronousTestCase):
         connection.dataReceived(b"z\n")
         self.assertEqual(self.owner.lines[-1], "z")
 
+    def test_a_reactor_that_lags(self) -> None:
+        """
+        Whatever keeps the reactor busy, and however much the remote has to say: in a
+        turn a connection gets what is left of one chunk and the beginning of the next,
+        for a limited time each; nothing is read while something is left.
+        """
+        connection, wire = self.open()
+        self.owner.seconds = TURN_SECONDS
+        chunk = b"x\n" * LINES_AT_ONCE * 8
+        sent = most = 0
+        for turn in range(100):
+            begun, batches = self.clock.seconds(), self.owner.batches
+            self.run_what_is_due()
+            # A socket is read once in a turn, if at all.
+            if wire.producerState == "producing":
+                connection.dataReceived(chunk)
+                sent += 1
+            self.assertLessEqual(self.owner.batches - batches, 4, turn)
+            self.assertLessEqual(self.clock.seconds() - begun, 4.5 * TURN_SECONDS)
+            most = max(most, len(connection._lines))
+            # And then all the others.
+            self.clock.rightNow += 0.5
+        self.assertEqual(most, LINES_AT_ONCE * 8)
+        self.assertLess(sent, 50)
+        self.owner.seconds = 0
+        self.clock.advance(0)
+        self.assertEqual((len(self.owner.lines), wire.producerState), (sent * LINES_AT_ONCE * 8, "producing"))
+
+    def run_what_is_due(self) -> None:
+        """One turn: what is put off in it has to wait for the next."""
+        now = self.clock.seconds()
+        for call in [call for call in self.clock.getDelayedCalls() if call.getTime() <= now]:
+            self.clock.calls.remove(call)
+            call.called = 1
+            call.func(*call.args, **call.kw)
+
     def test_what_waits_at_the_end_counts(self) -> None:
         connection, wire = self.open()
         self.owner.seconds = 1

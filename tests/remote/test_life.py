@@ -195,6 +195,13 @@ class CredentialTests(RemoteCase):
             self.assertEqual(remote.lines, [])
             self.refused(remote, *(["0|CLOSE|S|reason|S|wrong%20credentials"] if closing else []))
 
+    def test_one_line_tells_of_it(self) -> None:
+        self.metadata(**AUTH)
+        remote = self.connect()
+        remote.send("1|RAC|S|user|S|u|S|password|S|secret")
+        self.refused(remote)
+        self.assertEqual((len(self.logs("error")), self.logs("warn")), (1, []))
+
     def test_without_the_close_packet(self) -> None:
         self.metadata(close_packet="N", **AUTH)
         remote = self.connect()
@@ -221,7 +228,10 @@ class CredentialTests(RemoteCase):
         self.reactor.advance(0.1)
         self.assertFalse(remote.connected)
         self.assertEqual(remote.lines, [])
-        self.assertIn("it has not sent its credentials", self.logs("error")[0])
+        (line,) = self.logs("warn")
+        self.assertEqual(
+            line, "DEMO/metadata: remote 127.0.0.1:50000: the connection has ended: it has not sent its credentials"
+        )
 
     def test_another_line_first(self) -> None:
         for line in ("KEEPALIVE", "1|NUS|V", "GET / HTTP/1.1"):
@@ -230,8 +240,9 @@ class CredentialTests(RemoteCase):
             remote = self.connect()
             remote.send(line)
             self.assertFalse(remote.connected)
-            self.assertEqual(len(self.logs("error")), 1)
-            self.assertIn("DEMO/metadata: remote 127.0.0.1:50000", self.logs("error")[0])
+            (warning,) = self.logs("warn")
+            self.assertIn("DEMO/metadata: remote 127.0.0.1:50000", warning)
+            self.assertEqual(self.logs("error"), [])
 
 
 class TwoConnectionTests(RemoteCase):
@@ -379,7 +390,10 @@ class EndTests(RemoteCase):
         self.reactor.advance(0.1)
         self.assertEqual(remote.lines, ["0|CLOSE|S|reason|S|keepalive%20timeout"])
         self.assertFalse(remote.connected)
-        self.assertIn("nothing has come for 3000 ms", self.logs("warn")[-1])
+        self.assertEqual(self.logs("warn"), [])
+        self.assertEqual(
+            self.logs("error"), ["DEMO/QUOTES: remote 127.0.0.1:50000 is lost: nothing has come for 3000 ms"]
+        )
 
     def test_half_a_line_and_silence(self) -> None:
         self.data(keepalive_timeout_millis="3000")
@@ -422,6 +436,10 @@ class EndTests(RemoteCase):
             remote.send(line)
             self.assertFalse(remote.connected)
             self.assertIn(text, str(self.listener.failures[0]))
+            self.assertEqual(
+                self.logs("error"),
+                [f"DEMO/metadata: remote 127.0.0.1:50000 is lost: the adapter has failed: {text}"],
+            )
 
 
 class BadInputTests(RemoteCase):
@@ -435,7 +453,6 @@ class BadInputTests(RemoteCase):
         self.assertEqual(
             self.logs("error"),
             [
-                "DEMO/QUOTES: remote 127.0.0.1:50000: a line is longer than 16777216 bytes; the connection is closed",
                 "DEMO/QUOTES: remote 127.0.0.1:50000 is lost: a line is longer than 16777216 bytes",
             ],
         )
@@ -446,7 +463,7 @@ class BadInputTests(RemoteCase):
             remote = self.connect()
             remote.protocol.dataReceived(garbage)
             self.assertFalse(remote.connected)
-        self.assertEqual(len(self.logs("error")), 5)
+        self.assertEqual((len(self.logs("warn")), self.logs("error")), (5, []))
         self.ready()
         self.assertEqual(self.ended, [None])
 
@@ -460,8 +477,12 @@ class BadInputTests(RemoteCase):
         self.assertIn("DEMO/QUOTES: remote 127.0.0.1:50000: an unknown kind of line: 'hello'", self.logs("warn")[0])
         remote.send(*["x"] * 90)
         self.assertEqual(len(self.logs("warn")), 5)
-        remote.send(*["x"] * 10)
+        remote.send(*["x"] * 1000)
         self.assertFalse(remote.connected)
+        self.assertEqual(len(self.logs("warn")), 5)
+        self.assertEqual(
+            self.logs("error"), ["DEMO/QUOTES: remote 127.0.0.1:50000 is lost: more than 100 lines make no sense"]
+        )
 
     def test_answers_that_nobody_waits_for(self) -> None:
         self.metadata()

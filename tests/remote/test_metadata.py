@@ -19,7 +19,9 @@ from lsserver.adapters.methods import DataMethods, MetadataMethods
 from lsserver.adapters.modes import Mode
 from lsserver.adapters.mpn import MpnDeviceInfo, MpnPlatformType, MpnSubscriptionInfo
 from lsserver.adapters.tables import SubscriptionStatistics, TableInfo
+from lsserver.remote.connection import MAX_UNSENT
 from lsserver.remote.data import RemoteDataProvider
+from lsserver.remote.inward import MAX_HELD
 from lsserver.remote.metadata import USER_ITEM_SECONDS, RemoteMetadataProvider
 from lsserver.remote.pending import RequestTimeoutError
 from lsserver.remote.replies import RemoteMetadataError
@@ -516,6 +518,35 @@ class InwardTests(MetadataCase):
             self.now(deferred)
             self.assertEqual(remote.lines, ["64|FST|V"])
             self.assertEqual(self.listener.taken(), [("terminate", "S1", None, None)])
+
+    def test_no_more_than_so_many_wait(self) -> None:
+        proxy, remote = self.both()
+        deferred = proxy.notify_new_session("u", "S1", CONTEXT)
+        request_id = remote.last()[0]
+        remote.send(*(f"{number:x}|FST|S|S1|V" for number in range(100, 100 + MAX_HELD + 2)))
+        self.assertEqual([line.split("|")[2] for line in remote.taken()], ["E", "E"])
+        remote.send(f"{request_id}|NNS|V")
+        self.now(deferred)
+        self.assertEqual(len(remote.lines), MAX_HELD)
+        deferred = proxy.notify_new_tables("u", "S1", [table()])
+        request_id = remote.taken()[-1].split("|")[0]
+        remote.send(*(f"{number:x}|FUS|S|S1|I|1" for number in range(100, 100 + MAX_HELD + 3)))
+        self.assertEqual([line.split("|")[2] for line in remote.taken()], ["E", "E", "E"])
+        remote.send(f"{request_id}|NNT|B|1|B|0")
+        self.now(deferred)
+        self.assertEqual(len(remote.lines), MAX_HELD)
+
+    def test_a_remote_that_asks_and_does_not_read(self) -> None:
+        """Answers do not pile up."""
+        _, remote = self.both()
+        remote.wire.producer.pauseProducing()
+        for _ in range(10):
+            remote.send(*["64|FST|S|S1|I|1|S|x"] * 20_000)
+        self.assertFalse(remote.connected)
+        self.assertLess(len(remote.wire.value()), 1.1 * MAX_UNSENT)
+        self.assertEqual(
+            self.logs("error"), ["DEMO/metadata: remote 127.0.0.1:50000 is lost: it does not read what it is sent"]
+        )
 
     def subscription(self, answer: str) -> tuple[FakeRemote, list[str]]:
         """A session with a subscription; what is done to that."""
