@@ -9,10 +9,13 @@ import json
 import re
 import tempfile
 from functools import cache
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from twisted.internet import reactor
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from tests.interop.drivers import DRIVERS
@@ -219,6 +222,77 @@ class Java170Requests(Started, TestCase):
             (statistics,) = process.printed(r"^statistics clock\S+ ([0-9]+)$")
             self.assertGreaterEqual(int(statistics[1]), 3)
             self.kill_and_wait(set_id, process)
+
+
+LONG = "This is long enough for a difference to be shorter than the whole."
+
+
+class Java170Diffs(Started, TestCase):
+    """
+    How fields may differ is declared by adapters of the Java SDK: those for Python of any
+    version, and those for Node.js that npm has, cannot say it (the protocol has it since 1.9.0).
+    """
+
+    name = "Java170"
+    timeout = 2 * SECONDS
+
+    async def test_what_goes_over_the_wire(self) -> None:
+        """The first of the declared algorithms that applies; none where none is allowed, or nothing is declared."""
+        set_id = "Java170Killed"
+        process = self.start_and_wait(set_id)
+        lines = await deferToThread(updates, server().urls[0], set_id, "diffs.wire", "json text none other", 2)
+        self.assertEqual(
+            [line.partition("U,1,1,")[2].split("|") for line in lines],
+            [
+                [f'{{"text":"{LONG}","number":1}}', f"{LONG} 1", f"{LONG} 1", f"{LONG} 1"],
+                ['^P[{"op":"replace","path":"/number","value":2}]', "^TCpb2", f"{LONG} 2", f"{LONG} 2"],
+            ],
+        )
+        self.kill_and_wait(set_id, process)
+
+    async def test_what_a_client_sees(self) -> None:
+        set_id = "Java170Killed"
+        process = self.start_and_wait(set_id)
+        s = Script()
+        s.connect(adapter_set=SET)
+        item = "diffs.{run}"
+        s.subscribe("s", "MERGE", item, "text none", snapshot="no", data_adapter="REMOTE", frequency="unfiltered")
+        s.until("s", "update", item, "*", [f"{LONG} 2", f"{LONG} 2"])
+        s.leave_out("s")
+        await played(set_id, written(s))
+        self.kill_and_wait(set_id, process)
+
+
+def updates(url: str, set_id: str, item: str, fields: str, count: int) -> list[str]:
+    """The update lines of a subscription as they come, from a session of our own."""
+    address = urlsplit(url)
+    quoted = fields.replace(" ", "%20")
+    subscribe = (
+        f"LS_reqId=1&LS_op=add&LS_subId=1&LS_mode=MERGE&LS_group={item}&LS_schema={quoted}"
+        "&LS_data_adapter=REMOTE&LS_requested_max_frequency=unfiltered"
+    )
+    create = f"LS_adapter_set={set_id}&LS_cid=mgQkwtwdysogQz2BJ4Ji%20kOj2Bg&LS_content_length=100000"
+    stream = HTTPConnection(address.hostname or "", address.port, timeout=60)
+    stream.request("POST", "/lightstreamer/create_session.txt?LS_protocol=TLCP-2.5.0", f"{create}\r\n")
+    answer = stream.getresponse()
+    found: list[str] = []
+    try:
+        session = answer.readline().decode().split(",")[1]
+        control = HTTPConnection(address.hostname or "", address.port, timeout=60)
+        control.request(
+            "POST", "/lightstreamer/control.txt?LS_protocol=TLCP-2.5.0", f"LS_session={session}&{subscribe}\r\n"
+        )
+        assert control.getresponse().read() == b"REQOK,1\r\n"
+        control.close()
+        while len(found) < count:
+            line = answer.readline().decode()
+            assert line, "the stream has ended"
+            if line.startswith("U,"):
+                found.append(line.rstrip("\r\n"))
+    finally:
+        answer.close()
+        stream.close()
+    return found
 
 
 def _class(name: str) -> type[TestCase]:

@@ -12,7 +12,7 @@ import javax.net.ssl.TrustManagerFactory;
 
 /**
  * The adapters of ../adapters.md. Arguments: data=PORT, metadata=PORT, user=X, password=X, ca=FILE.
- * More than there: the message "terminate" closes the session, "unsubscribe" ends its last subscription.
+ * More than there: items of the kind "diffs" declare how their fields may differ; the message "terminate" closes the session, "unsubscribe" ends its last subscription.
  */
 public class Adapters {
 
@@ -20,6 +20,8 @@ public class Adapters {
         System.out.println(line);
         System.out.flush();
     }
+
+    static final String LONG = "This is long enough for a difference to be shorter than the whole.";
 
     static class Data implements DataProvider {
         final Map<String, Thread> clocks = new ConcurrentHashMap<>();
@@ -71,6 +73,19 @@ public class Adapters {
                 case "raw":
                     listener.update(item, event("a", "1"), false);
                     listener.update(item, event("a", "1"), false);
+                    break;
+                case "diffs":
+                    Map<String, DiffAlgorithm[]> orders = new LinkedHashMap<>();
+                    orders.put("json", new DiffAlgorithm[] {DiffAlgorithm.JSONPATCH, DiffAlgorithm.DIFF_MATCH_PATCH});
+                    orders.put("text", new DiffAlgorithm[] {DiffAlgorithm.DIFF_MATCH_PATCH});
+                    orders.put("none", new DiffAlgorithm[0]);
+                    listener.declareFieldDiffOrder(item, orders);
+                    for (int number = 1; number <= 2; number++) {
+                        String json = "{\"text\":\"" + LONG + "\",\"number\":" + number + "}";
+                        String text = LONG + " " + number;
+                        listener.update(
+                            item, event("json", json, "text", text, "none", text, "other", text), false);
+                    }
                     break;
                 case "clock":
                     Thread clock = new Thread(() -> runClock(item));
