@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from lsserver.engine.dialect import IDialect
+
+
+class Speaker(Protocol):
+    """Whoever sends a request for a session that exists: only his language matters."""
+
+    @property
+    def dialect(self) -> IDialect:
+        """The wire language and version the client announced."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from lsserver.adapters.adapter_set import AdapterSet
 from lsserver.engine.admission import TEMPORARY, Admission, refuse
 from lsserver.engine.causes import Causes
-from lsserver.engine.client import Client
+from lsserver.engine.client import Client, Speaker
 from lsserver.engine.connection import IStreamConnection
 from lsserver.engine.flusher import Flusher
 from lsserver.engine.hosting import HostedSet
@@ -335,14 +335,14 @@ class Kernel:
         if session is not None:
             session.touch()
 
-    def control(self, request: ControlRequest, client: Client, implicit: Session | None = None) -> Deferred[bytes]:
+    def control(self, request: ControlRequest, client: Speaker, implicit: Session | None = None) -> Deferred[bytes]:
         """
         Execute a request. Fires with the response line, or with nothing where the
         client wants none; never fails.
         """
         return Deferred.fromCoroutine(self._control(request, client, implicit))
 
-    async def _control(self, request: ControlRequest, client: Client, implicit: Session | None) -> bytes:
+    async def _control(self, request: ControlRequest, client: Speaker, implicit: Session | None) -> bytes:
         dialect = client.dialect
         try:
             session = self._find(request, implicit)

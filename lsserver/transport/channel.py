@@ -12,20 +12,18 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.basic import LineReceiver
-from twisted.protocols.policies import ProtocolWrapper
-from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from twisted.web import http, server
 from zope.interface import implementer
 
 from lsserver.engine.budget import Budget
-from lsserver.transport.direct import tcp_below, tune, unsent
+from lsserver.transport.direct import unsent
+from lsserver.transport.entrance import replace
 from lsserver.transport.limits import Lease
 from lsserver.transport.settings import TransportSettings
-from lsserver.transport.tls import is_modern
 
 LINGER = 16
 """
@@ -144,12 +142,12 @@ class Request(server.Request):
         self.channel.persistent = 0
 
 
-@implementer(IHalfCloseableProtocol, IHandshakeListener)
+@implementer(IHalfCloseableProtocol)
 class Channel(http.HTTPChannel):
     """
-    One connection. It hands everything on once it has become a WebSocket.
+    One connection, from its first bytes on. It hands everything on once it has become a WebSocket.
 
-    @ivar settings: set by the factory.
+    @ivar settings: set by the factory, as are C{lease} and C{budget}.
     @ivar lease: its place among all connections.
     @ivar budget: how many requests may come; C{None} if that is not limited.
     """
@@ -168,40 +166,14 @@ class Channel(http.HTTPChannel):
         self._idle = True
         self._unsent = 0
         self._half_closed = False
-        self._shaking = False
 
     def connectionMade(self) -> None:
-        """A client has connected."""
+        """A client has sent something that is not the usual beginning of a WebSocket."""
         settings = self.settings
         # A whole request of GET is in the head.
         self.MAX_LENGTH = self.totalHeadersSize = settings.request_limit
         self.maxHeaders = settings.max_headers
         super().connectionMade()
-        self.lease = self.site.connections.enter(self.transport.getPeer(), not settings.skip_local_forwards)
-        if self.lease is None:
-            self.setTimeout(None)
-            self.transport.abortConnection()
-            return
-        if settings.max_requests_per_second is not None:
-            self.budget = Budget(settings.max_requests_per_second, self.site.reactor.seconds)
-        tune(self.transport, self.settings.write_timeout_millis)
-        if isinstance(self.transport, TLSMemoryBIOProtocol):
-            self._shaking = True
-            self.site.connections.handshakes.begin()
-            self.setTimeout(self.settings.handshake_timeout_millis / 1000 or None)
-
-    def handshakeCompleted(self) -> None:
-        """The TLS handshake is over: from now on it is the request that must come in time."""
-        if not is_modern(self.transport.getHandle()):
-            self.transport.abortConnection()
-            return
-        self._shaken()
-        self.setTimeout(self.settings.read_timeout_millis / 1000 or None)
-
-    def _shaken(self) -> None:
-        if self._shaking:
-            self._shaking = False
-            self.site.connections.handshakes.end()
 
     # In time. The timer of the base class starts again with every byte, so that a
     # client could send one every few seconds for ever; here a head, and a body,
@@ -209,10 +181,6 @@ class Channel(http.HTTPChannel):
 
     def timeoutConnection(self) -> None:
         """Nothing has come for too long. But the client may still be reading the last answer."""
-        if self._shaking:
-            # There is nobody yet to say goodbye to.
-            self.transport.abortConnection()
-            return
         waiting = unsent(self.transport)
         if waiting and waiting != self._unsent:
             self._unsent = waiting
@@ -363,17 +331,13 @@ class Channel(http.HTTPChannel):
         self.requests = []
         waiting, self._dataBuffer = b"".join(self._dataBuffer), []
         # The transport need not go through here any more; those in memory may.
-        if isinstance(transport, ProtocolWrapper):
-            transport.wrappedProtocol = protocol
-        elif tcp_below(transport) is not None:
-            transport.protocol = protocol
+        replace(transport, protocol)
         protocol.makeConnection(transport)
         self._networkProducer.resumeProducing()
         protocol.dataReceived(handshake + waiting)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
-        self._shaken()
         if self._upgraded is not None:
             self._upgraded.connectionLost(reason)
             return

@@ -16,8 +16,6 @@ from lsserver.engine.client import Client
 from lsserver.engine.dialect import IDialect
 from lsserver.transport.settings import TransportSettings
 
-_FORWARDED = b"x-forwarded-for"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientInfo:
@@ -36,23 +34,27 @@ class ClientInfo:
     priority: bool = False
     use_client_auth: bool = False
 
-    def client(self, dialect: IDialect, headers: Headers, transport: Any) -> Client:
+    def client(self, dialect: IDialect, headers: dict[str, str], transport: Any) -> Client:
         """
-        @param headers: of the request, or of the handshake of the WebSocket that it came on.
+        @param headers: of the request, or of the handshake of the WebSocket that it came on, as
+            L{by_name} gives them. The adapter gets this very dict.
         @param transport: of the connection.
         """
         peer = transport.getPeer()
         address, port = (peer.host, peer.port) if isinstance(peer, IPv4Address | IPv6Address) else ("", 0)
         forwards = forwarded_for(headers)
+        if not self.settings.forward_cookies:
+            # Cookies are sent by browsers whichever page asks, so they prove nothing.
+            headers.pop("cookie", None)
         address, forwards = origin(address, forwards, self.settings.skip_local_forwards)
         return Client(
             dialect=dialect,
             remote_ip=_normal(address),
             remote_port=port,
-            user_agent=_joined(headers, b"user-agent"),
+            user_agent=headers.get("user-agent", ""),
             forwarding_info=", ".join(forwards),
             server_name=self.server_name,
-            headers=self.headers(headers),
+            headers=headers,
             principal=principal(transport) if self.use_client_auth else None,
             use_client_auth=self.use_client_auth,
             show_ip=bool(address) and not self.settings.client_identification_private,
@@ -60,22 +62,18 @@ class ClientInfo:
             priority=self.priority,
         )
 
-    def headers(self, headers: Headers) -> dict[str, str]:
-        """All headers as adapters get them, in a new dict."""
-        found = {name.lower().decode("latin-1"): _joined(headers, name) for name, _ in headers.getAllRawHeaders()}
-        if not self.settings.forward_cookies:
-            # Cookies are sent by browsers whichever page asks, so they prove nothing.
-            found.pop("cookie", None)
-        return found
+
+def by_name(headers: Headers) -> dict[str, str]:
+    """All headers as adapters get them, in a new dict."""
+    return {
+        name.lower().decode("latin-1"): ",".join(value.decode("utf-8", "replace") for value in values)
+        for name, values in headers.getAllRawHeaders()
+    }
 
 
-def _joined(headers: Headers, name: bytes) -> str:
-    return ",".join(value.decode("utf-8", "replace") for value in headers.getRawHeaders(name, []))
-
-
-def forwarded_for(headers: Headers) -> list[str]:
+def forwarded_for(headers: dict[str, str]) -> list[str]:
     """The entries of X-Forwarded-For, the farthest first."""
-    return [entry for part in _joined(headers, _FORWARDED).split(",") if (entry := part.strip())]
+    return [entry for part in headers.get("x-forwarded-for", "").split(",") if (entry := part.strip())]
 
 
 def origin(peer: str, forwards: list[str], local: int) -> tuple[str, list[str]]:
@@ -106,6 +104,8 @@ def _bare(entry: str) -> str | None:
 
 def _normal(address: str) -> str:
     """IPv4 addresses as such, also where the socket speaks IPv6."""
+    if ":" not in address:
+        return address
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

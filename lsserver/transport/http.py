@@ -30,7 +30,7 @@ from lsserver.tlcp.requests import (
     RequestError,
 )
 from lsserver.transport.channel import Request as HttpRequest
-from lsserver.transport.client_info import ClientInfo
+from lsserver.transport.client_info import ClientInfo, by_name
 from lsserver.transport.cors import Headers, OriginCheck
 from lsserver.transport.framing import ChunkFramer
 from lsserver.transport.headers import PLAIN, ResponseHeads
@@ -100,7 +100,7 @@ class ProtocolResource(Resource):
         return parse_http(self._name, request.query, request.content.read() if request.method == b"POST" else None)
 
     def _client(self, request: HttpRequest, dialect: IDialect) -> Client:
-        return self._around.info.client(dialect, request.requestHeaders, request.channel.transport)
+        return self._around.info.client(dialect, by_name(request.requestHeaders), request.channel.transport)
 
 
 class SessionResource(ProtocolResource):

@@ -7,8 +7,6 @@ WebSocket, and the health check.
 # mypy: disallow-untyped-calls=False
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.web import http
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET
@@ -84,14 +82,11 @@ class WebSocketResource(Resource):
 
     def _hand_over(self, request: HttpRequest, subprotocol: str) -> None:
         channel: Channel = request.channel
-        headers, transport = request.requestHeaders, channel.transport
+        headers = request.requestHeaders
         announced = announced_by_subprotocol(subprotocol)
-
-        def new_client() -> Any:
-            return self._around.info.client(announced.dialect, headers, transport)
-
+        lines = b"".join(b"%b: %b\r\n" % (name, b",".join(values)) for name, values in headers.getAllRawHeaders())
         offers = (value.decode("latin-1") for value in headers.getRawHeaders(b"sec-websocket-extensions", ()))
-        socket = self._factory.connection(announced, new_client, self._factory.agree(offers))
+        socket = self._factory.connection(announced, self._around.info, lines, self._factory.agree(offers))
         handshake = [b"GET /lightstreamer HTTP/1.1", b"Upgrade: websocket", b"Connection: Upgrade"]
         for name in (b"host", b"sec-websocket-key", b"sec-websocket-version"):
             handshake += [b"%b: %b" % (name, value) for value in headers.getRawHeaders(name, [])]

@@ -19,6 +19,9 @@ from lsserver.engine.kernel import Kernel
 from lsserver.transport.channel import Channel, Request
 from lsserver.transport.client_info import ClientInfo
 from lsserver.transport.cors import OriginCheck
+from lsserver.transport.deadlines import Deadlines
+from lsserver.transport.door import Door
+from lsserver.transport.entrance import Entrance
 from lsserver.transport.framing import ChunkFramer
 from lsserver.transport.headers import ResponseHeads
 from lsserver.transport.headers import server_name as server_header
@@ -39,6 +42,10 @@ class Site(server.Site):
     @ivar resource: further resources may be put below it.
     @ivar server_header: value of the C{Server} header.
     @ivar connections: counts those of this site, and perhaps of others.
+    @ivar settings: of all connections.
+    @ivar door: where usual handshakes of WebSockets go; C{None} has them go the way of all requests.
+    @ivar shaking: connections in a TLS handshake.
+    @ivar silent: those that have sent nothing yet.
     """
 
     protocol: Any = Channel
@@ -61,12 +68,23 @@ class Site(server.Site):
         self.connections = connections or Connections(
             settings.max_connections, settings.max_connections_per_ip, reactor, settings.handshake_pool_max_queue
         )
-        self._settings = settings
+        self.settings = settings
+        self.door: Door | None = None
+        self.shaking: Deadlines[Entrance] = Deadlines(
+            reactor, settings.handshake_timeout_millis / 1000, Entrance.never_shaken
+        )
+        self.silent: Deadlines[Entrance] = Deadlines(
+            reactor, settings.read_timeout_millis / 1000, Entrance.said_nothing
+        )
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """A new connection."""
-        channel: Any = super().buildProtocol(addr)
-        channel.settings = self._settings
+        return Entrance(self)
+
+    def channel(self) -> Channel:
+        """For a connection that begins with HTTP."""
+        channel: Channel = super().buildProtocol(None)
+        channel.settings = self.settings
         return channel
 
     def acceptableProtocols(self) -> list[bytes]:
@@ -98,6 +116,11 @@ class Root(Resource):
         self._places = [[SERVICE]]
         for prefix in prefixes:
             self._places.append([*(part.encode() for part in prefix[1:].split("/")), SERVICE])
+
+    def service_paths(self) -> list[bytes]:
+        """Where the service is, as clients usually write it."""
+        paths = [b"/" + b"/".join(place) for place in self._places]
+        return paths + [path + b"/" for path in paths]
 
     def getChildWithDefault(self, path: bytes, request: Request) -> IResource:
         """The resource for a path that begins with C{path}."""
@@ -172,4 +195,6 @@ def make_site(
         settings.service_url_prefix,
         Pages(folders, strict_pages) if folders else None,
     )
-    return Site(root, settings, reactor, connections)
+    site = Site(root, settings, reactor, connections)
+    site.door = Door(around, websockets, root.service_paths())
+    return site

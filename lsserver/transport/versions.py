@@ -5,6 +5,7 @@ The protocol version that a client announces, and what follows from it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast
 
 from lsserver.engine.dialect import IDialect
@@ -32,6 +33,7 @@ def announced_in_query(query: bytes) -> Announced:
         return Announced(_dialect(LATEST), error.text)
 
 
+@lru_cache(maxsize=64)
 def announced_by_subprotocol(name: str) -> Announced:
     """Of a WebSocket."""
     try:

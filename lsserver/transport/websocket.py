@@ -6,14 +6,12 @@ sessions are bound to, one after the other.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from lsserver.engine.client import Client
 from lsserver.engine.dialect import IDialect
 from lsserver.engine.kernel import Kernel
 from lsserver.engine.session import Session
@@ -30,7 +28,10 @@ from lsserver.tlcp.requests import (
     SendLog,
     WsOk,
 )
+from lsserver.transport.client_info import ClientInfo
 from lsserver.transport.compression import Agreement
+from lsserver.transport.deadlines import Deadlines
+from lsserver.transport.handshake import by_name
 from lsserver.transport.settings import TransportSettings
 from lsserver.transport.versions import Announced
 from lsserver.transport.websocket_frames import (
@@ -59,19 +60,22 @@ class WebSocketFactory(FrameFactory):
     def __init__(self, kernel: Kernel, settings: TransportSettings, clock: IReactorTime, server_header: bytes) -> None:
         super().__init__(settings, clock, server_header)
         self.kernel = kernel
+        self.idle: Deadlines[LinesSocket] = Deadlines(clock, settings.websocket_idle_millis / 1000, LinesSocket.unused)
 
     def connection(
-        self, announced: Announced, new_client: Callable[[], Client], agreement: Agreement | None
+        self, announced: Announced, info: ClientInfo, headers: bytes, agreement: Agreement | None
     ) -> LinesSocket:
         """
         A connection for a handshake that was found good.
 
-        @param new_client: describes the peer, anew for each session that it asks for.
+        @param info: describes the peer, anew for each session that it asks for.
+        @param headers: of the handshake, as L{by_name} reads them.
         @param agreement: on compression.
         """
-        protocol = LinesSocket(self.kernel, announced, new_client)
+        protocol = LinesSocket(self.kernel, announced, info, headers)
         protocol.factory = self
-        protocol.agreement = agreement
+        if agreement is not None:
+            protocol.agreement = agreement
         return protocol
 
 
@@ -83,23 +87,26 @@ class LinesSocket(FrameProtocol):
     @ivar stream: what C{session} is bound to here, if it is.
     """
 
-    def __init__(self, kernel: Kernel, announced: Announced, new_client: Callable[[], Client]) -> None:
+    factory: WebSocketFactory
+
+    # As in the base class: what is usually like this takes no room in every connection.
+    session: Session | None = None
+    stream: WebSocketStream | None = None
+    _receiving = False
+    _creating = False
+    _refused = False
+    _queue: deque[Request | RequestError] | tuple[()] = ()
+    _slowed: IDelayedCall | None = None
+    _quiet = True
+
+    def __init__(self, kernel: Kernel, announced: Announced, info: ClientInfo, headers: bytes) -> None:
         super().__init__()
-        self.session: Session | None = None
-        self.stream: WebSocketStream | None = None
         self.replies: list[bytes] = []
         self._kernel = kernel
         self._announced = announced
         self._dialect: IDialect = announced.dialect
-        self._new_client = new_client
-        self._client = new_client()
-        self._receiving = False
-        self._creating = False
-        self._refused = False
-        self._queue: deque[Request | RequestError] = deque()
-        self._idle: IDelayedCall | None = None
-        self._slowed: IDelayedCall | None = None
-        self._quiet = True
+        self._info = info
+        self._headers = headers
 
     # Life
 
@@ -109,19 +116,17 @@ class LinesSocket(FrameProtocol):
 
     def closed(self) -> None:
         """The connection is gone."""
-        if self._idle is not None:
-            self._idle.cancel()
-            self._idle = None
+        self.factory.idle.end(self)
         if self._slowed is not None:
             self._slowed.cancel()
             self._slowed = None
-        self._queue.clear()
+        self._queue = ()
         self._lose_stream()
 
     def ending(self) -> None:
         """Nothing may follow the close frame."""
         self.flush()
-        self._queue.clear()
+        self._queue = ()
         self._lose_stream()
 
     def _lose_stream(self) -> None:
@@ -134,14 +139,15 @@ class LinesSocket(FrameProtocol):
         Close the connection when nothing uses it. Clients may open it early and be
         silent until their session is created elsewhere (3.1), so not too soon.
         """
-        self._quiet = self.stream is None
-        period = self.factory.settings.websocket_idle_millis / 1000
-        if period:
-            self._idle = self.factory.clock.callLater(period, self._look)
+        self._quiet = True
+        self.factory.idle.begin(self)
 
-    def _look(self) -> None:
-        self._idle = None
-        if self._quiet and self.stream is None and not self._creating:
+    def unused(self) -> None:
+        """No stream has used the connection for so long."""
+        if self.stream is not None or self._creating:
+            # It will be watched again when that is over.
+            return
+        if self._quiet:
             self.close(NORMAL)
         else:
             self._watch()
@@ -219,6 +225,8 @@ class LinesSocket(FrameProtocol):
         if isinstance(request, WsOk):
             self.reply(self._dialect.wsok())
         elif self._creating:
+            if not self._queue:
+                self._queue = deque()
             self._queue.append(request)
             if len(self._queue) >= MAX_QUEUED:
                 self.hold("queue")
@@ -279,7 +287,7 @@ class LinesSocket(FrameProtocol):
         if request.session is None and self._refused:
             # What was sent on the assumption of a session that has been refused (3.6).
             return
-        result = self._kernel.control(request, self._client, self.session)
+        result = self._kernel.control(request, self._announced, self.session)
         result.addCallbacks(self.reply, self._control_failed, errbackArgs=(request,))
 
     def _control_failed(self, failure: Failure, request: ControlRequest) -> None:
@@ -296,14 +304,15 @@ class LinesSocket(FrameProtocol):
             return
         stream = self.stream = WebSocketStream(self, self.framer, request.connection.polling)
         # Adapters may keep notes in the headers of a session, so each has its own.
-        self._client = self._new_client()
+        client = self._info.client(self._dialect, by_name(self._headers), self.transport)
         self._refused = False
+        self.factory.idle.end(self)
         if isinstance(request, BindSession):
-            stream.bind(self._kernel, request, self._client, self.session)
+            stream.bind(self._kernel, request, client, self.session)
             self._opened(stream, before)
         else:
             self._creating = True
-            created: Deferred[None] = stream.create(self._kernel, request, self._client)
+            created: Deferred[None] = stream.create(self._kernel, request, client)
             created.addCallback(lambda _: self._created(stream, before))
 
     def _created(self, stream: WebSocketStream, before: WebSocketStream | None) -> None:
@@ -311,13 +320,20 @@ class LinesSocket(FrameProtocol):
         if self.state != self.STATE_OPEN:
             return
         self._opened(stream, before)
-        queue, self._queue = self._queue, deque()
+        if self._queue:
+            self._execute_queue(self._queue)
+
+    def _execute_queue(self, queue: deque[Request | RequestError]) -> None:
+        """What has waited for a session, as far as it need not wait for the next."""
+        self._queue = ()
         while queue and not self._creating:
             request = queue.popleft()
             if self.session is None and self._depends(request):
                 continue
             self._execute(request)
-        self._queue.extendleft(reversed(queue))
+        if queue:
+            queue.extend(self._queue)
+            self._queue = queue
         if len(self._queue) < MAX_QUEUED:
             self.release("queue")
 
@@ -345,6 +361,8 @@ class LinesSocket(FrameProtocol):
         """C{LOOP}, C{END} or a refusal was written; the socket is free for another bind."""
         if self.stream is stream:
             self.stream = None
+            if self.state == self.STATE_OPEN:
+                self._watch()
         if close_socket:
             self.close(NORMAL)
 

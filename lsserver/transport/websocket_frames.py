@@ -8,11 +8,13 @@ does not depend on the client.
 # mypy: disallow-untyped-calls=False
 from __future__ import annotations
 
-from collections.abc import Iterable
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from hashlib import sha1
 from http import HTTPStatus
 from typing import Any
 
-from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.twisted.websocket import WebSocketServerFactory
 from autobahn.websocket.types import ConnectionRequest
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.protocol import connectionDone
@@ -23,6 +25,7 @@ from lsserver.engine.budget import Budget
 from lsserver.transport.compression import MIN_WINDOW_BITS, Agreement, DeflatingFramer, Inflater, negotiate
 from lsserver.transport.direct import DirectWriter, bound_buffer
 from lsserver.transport.framing import TextFramer
+from lsserver.transport.lean_websocket import OPTIONS, LeanProtocol
 from lsserver.transport.limits import Lease
 from lsserver.transport.settings import TransportSettings
 
@@ -30,6 +33,9 @@ NORMAL = 1000
 POLICY_VIOLATION = 1008
 TOO_BIG = 1009
 INTERNAL_ERROR = 1011
+
+MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""What proves that a handshake was understood (RFC 6455, 1.3)."""
 
 MAX_DISCARDED = 64
 """A message so many times longer than the limit is not read to its end: the socket is closed."""
@@ -46,7 +52,6 @@ class FrameFactory(WebSocketServerFactory):
 
     @ivar framer: for all of them, so that lines which many get are framed once.
     @ivar deflating: for those that have agreed on compression, by the size of the window.
-    @ivar options: Autobahn's, by name.
     """
 
     def __init__(self, settings: TransportSettings, clock: IReactorTime, server_header: bytes) -> None:
@@ -55,16 +60,17 @@ class FrameFactory(WebSocketServerFactory):
         self.clock = clock
         self.framer = TextFramer(settings.max_outbound_frame_size)
         self.deflating: dict[int, DeflatingFramer] = {}
-        self.setProtocolOptions(
-            webStatus=False,
-            # Origins are checked before, by our own policy.
-            allowNullOrigin=True,
-            failByDrop=False,
-            # The handshake has been received already, and the closing one is timed by FrameProtocol.
-            openHandshakeTimeout=0,
-            closeHandshakeTimeout=0,
+        self.setProtocolOptions(**OPTIONS)
+        self._accepted = (
+            f"HTTP/1.1 101 Switching Protocols\r\nServer: {self.server}\r\n"
+            "Upgrade: WebSocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
         )
-        self.options = {name: getattr(self, name) for name in WebSocketServerProtocol.CONFIG_ATTRS}
+
+    def acceptance(self, key: str, headers: Mapping[str, str]) -> bytes:
+        """The answer to a handshake, as Autobahn writes it (RFC 6455, 4.2.2)."""
+        proof = b64encode(sha1(key.encode() + MAGIC).digest()).decode()
+        more = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        return f"{self._accepted}{proof}\r\n{more}\r\n".encode("latin-1")
 
     def agree(self, offers: Iterable[str]) -> Agreement | None:
         """
@@ -88,7 +94,7 @@ class FrameFactory(WebSocketServerFactory):
         return framer
 
 
-class FrameProtocol(WebSocketServerProtocol):
+class FrameProtocol(LeanProtocol):
     """
     One connection. What it needs of the messages is in the methods that raise
     C{NotImplementedError}.
@@ -100,12 +106,7 @@ class FrameProtocol(WebSocketServerProtocol):
     @ivar agreement: what the handshake is to say on compression, C{None} for nothing.
     """
 
-    # Autobahn would copy its options one by one, and describe them in a debug message
-    # that nobody asked for: most of what a new connection costs.
-    CONFIG_ATTRS: list[str] = []
-
     factory: FrameFactory
-    transport: Any
     writer: DirectWriter
     lease: Lease | None = None
     budget: Budget | None = None
@@ -117,17 +118,16 @@ class FrameProtocol(WebSocketServerProtocol):
     # Autobahn adds up there what was inflated, for a limit of its own that is not set.
     message_data_total_length = 0
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._parts: list[bytes] = []
-        self._size = 0
-        self._binary = False
-        self._drop_call: IDelayedCall | None = None
-        self._deadline: IDelayedCall | None = None
-        self._completed = False
-        self._holding: set[str] = set()
-        self._abrupt = False
-        self._lost = False
+    # As long as nothing special happens they are what they are here, and take no room.
+    _parts: list[bytes] = []
+    _size = 0
+    _binary = False
+    _drop_call: IDelayedCall | None = None
+    _deadline: IDelayedCall | None = None
+    _completed = False
+    _holding: frozenset[str] = frozenset()
+    _abrupt = False
+    _lost = False
 
     # What the messages are for
 
@@ -153,12 +153,10 @@ class FrameProtocol(WebSocketServerProtocol):
 
     def connectionMade(self) -> None:
         """The HTTP connection has become ours."""
-        self.__dict__.update(self.factory.options)
         settings = self.factory.settings
         self.framer = self.factory.framer
         bound_buffer(self.transport, settings.sendbuf)
         self.writer = DirectWriter(self.transport, self, self.factory.clock, settings.write_timeout_millis)
-        super().connectionMade()
         self.transport.registerProducer(self.writer, True)
         self.writer.begin()
 
@@ -184,7 +182,7 @@ class FrameProtocol(WebSocketServerProtocol):
             self._drop_call.cancel()
             self._drop_call = None
         self._stop_deadline()
-        super().connectionLost(reason)
+        self.state = self.STATE_CLOSED
         if self.lease is not None:
             self.lease.end()
         self.writer.close()
@@ -200,6 +198,8 @@ class FrameProtocol(WebSocketServerProtocol):
 
     def _limit_time(self) -> None:
         incomplete = self.data or self.inside_message or self.current_frame is not None
+        if not incomplete and self._deadline is None:
+            return
         if self._completed or not incomplete:
             self._completed = False
             self._stop_deadline()
@@ -235,6 +235,23 @@ class FrameProtocol(WebSocketServerProtocol):
         self.framer = self.factory.framer_for(agreement)
         return {"Sec-WebSocket-Extensions": agreement.answer}
 
+    def accept(self, key: str, subprotocol: str) -> None:
+        """
+        Answer a handshake that somebody else has read and found good.
+
+        @param key: C{Sec-WebSocket-Key}.
+        """
+        headers = {"Sec-WebSocket-Protocol": subprotocol}
+        if self.agreement is not None:
+            headers |= self._agree(self.agreement)
+        self.sendData(self.factory.acceptance(key, headers))
+        self.state = self.STATE_OPEN
+        self.onOpen()
+
+    def longest(self) -> int:
+        """As in L{LeanProtocol}."""
+        return self.factory.settings.request_limit
+
     def onOpen(self) -> None:
         """The handshake is done."""
         self.opened()
@@ -263,12 +280,12 @@ class FrameProtocol(WebSocketServerProtocol):
         if not self._holding and self.state == self.STATE_OPEN:
             self.transport.pauseProducing()
             self._stop_deadline()
-        self._holding.add(why)
+        self._holding |= {why}
 
     def release(self, why: str) -> None:
         """A reason not to read is gone."""
         if why in self._holding:
-            self._holding.remove(why)
+            self._holding -= {why}
             if not self._holding and self.state != self.STATE_CLOSED:
                 self.transport.resumeProducing()
                 self._limit_time()

@@ -343,7 +343,8 @@ class WebSocketClient:
     @property
     def socket(self) -> Any:
         """The server's protocol."""
-        return self.wire.server._upgraded
+        first = self.wire.server.next
+        return getattr(first, "_upgraded", first)
 
     def send(self, *messages: bytes | str) -> list[bytes]:
         """Text messages in one segment; gives the messages that came since."""

@@ -35,7 +35,7 @@ class Lengths(SynchronousTestCase):
             wire.send(http("POST", f"/lightstreamer/control.txt?{VERSION}", None, head))
             for _ in range(5):
                 wire.send(b"64\r\n" + b"x" * 100 + b"\r\n" if "chunked" in head else b"x" * 100)
-            request = wire.server.requests[0]
+            request = wire.server.next.requests[0]
             self.assertLessEqual(len(request.content.getvalue()), 500 if "chunked" in head else 0)
             wire.drop()
 
@@ -106,7 +106,7 @@ class Lengths(SynchronousTestCase):
         wire = self.world.connect()
         for _ in range(900):
             self.assertEqual(wire.send(b"x"), b"")
-        self.assertEqual(wire.server._buffer, b"")
+        self.assertEqual(wire.server.next._buffer, b"")
         self.assertEqual(Response(wire.send(b"x" * 103)).code, 414)
         wire = self.world.connect()
         data = b"".join(wire.send(bytes([byte])) for byte in HEARTBEAT * 2)
@@ -119,7 +119,7 @@ class Lengths(SynchronousTestCase):
         wire.send(post("control", b"LS_reqId=1&LS_op=destroy&LS_session=S1"))
         for byte in HEARTBEAT * 3:
             wire.send(bytes([byte]))
-            self.assertLessEqual(len(wire.server._dataBuffer), MANY_PIECES)
+            self.assertLessEqual(len(wire.server.next._dataBuffer), MANY_PIECES)
         self.world.kernel.decide()
         self.assertEqual(wire.take().count(b"REQOK\r\n"), 3)
 
@@ -279,10 +279,10 @@ class SlowPolls(SynchronousTestCase):
             reactor.advance(20)
             pair.read(30_000)
             pair.turn()
-            self.assertIsNone(pair.protocol._abortingCall)
+            self.assertIsNone(pair.protocol.next._abortingCall)
         reactor.advance(20)
         reactor.advance(20)
-        self.assertIsNotNone(pair.protocol._abortingCall)
+        self.assertIsNotNone(pair.protocol.next._abortingCall)
         reactor.advance(15)
         reactor.advance(0)
         self.assertFalse(pair.bottom.connected)

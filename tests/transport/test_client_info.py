@@ -11,7 +11,7 @@ from twisted.web.http_headers import Headers
 from lsserver.engine.client import Client
 from lsserver.tlcp.dialect import dialect_for
 from lsserver.tlcp.versions import LATEST
-from lsserver.transport.client_info import ClientInfo, origin, principal
+from lsserver.transport.client_info import ClientInfo, by_name, origin, principal
 from lsserver.transport.settings import TransportSettings
 from tests.transport.fakes import VERSION, World, post
 from tests.transport.sockets import certificate
@@ -22,7 +22,7 @@ def client(
 ) -> Client:
     info = ClientInfo(settings=TransportSettings(**settings or {}), server_name="Socket", **options)
     transport = StringTransport(peerAddress=peer) if peer is not None else StringTransport()
-    return info.client(dialect_for(LATEST), Headers(headers), transport)  # type: ignore[arg-type]
+    return info.client(dialect_for(LATEST), by_name(Headers(headers)), transport)  # type: ignore[arg-type]
 
 
 class RequestHeaders(SynchronousTestCase):

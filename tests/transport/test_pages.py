@@ -170,7 +170,7 @@ class Produced(TestCase):
     async def finished(self, path: Path, *headers: str) -> Response:
         wire = World(pages=path.parent).connect()
         wire.send(http("GET", f"/{path.name}", None, *headers))
-        done: Deferred[None] = wire.server.requests[0].notifyFinish()
+        done: Deferred[None] = wire.server.next.requests[0].notifyFinish()
         await done
         return Response(wire.take())
 
