@@ -29,7 +29,6 @@ class Binding:
     @ivar keepalive_millis: silence after which C{PROBE} is sent, streaming only.
     @ivar polling_millis: how long the client may stay away after this poll.
     @ivar room: bytes that the response may still take, C{None} on WebSocket.
-    @ivar last_write: when anything was written, in seconds.
     @ivar last_request: when the client last asked for anything.
     @ivar not_before: a poll is not answered before this time (C{min_interpoll_millis}).
     @ivar empty: no data notification was written yet.
@@ -51,7 +50,6 @@ class Binding:
         "idle_millis",
         "keepalive_millis",
         "last_request",
-        "last_write",
         "not_before",
         "polling",
         "polling_millis",
@@ -84,8 +82,8 @@ class Binding:
         if not connection.websocket:
             length = parameters.content_length or settings.content_length
             self.room = max(length, settings.min_content_length)
-        self.bound_at = self.last_write = self.last_request = wheel.now()
-        self._patience_since, self._patience = self.last_write, float(self.keepalive_millis)
+        self.bound_at = self.last_request = wheel.now()
+        self._patience_since, self._patience = self.bound_at, float(self.keepalive_millis)
         self.not_before = 0.0
         self.empty = True
         self.closed = False
@@ -123,15 +121,16 @@ class Binding:
     def _keepalive(self) -> None:
         # The hot path only notes when it wrote; whether that was recent enough is
         # asked here, once per interval.
-        if self.last_write != self._patience_since:
-            self._patience_since = self.last_write
+        last_write = self._stream.last_write
+        if last_write != self._patience_since:
+            self._patience_since = last_write
             part = 1 - random() / 2 if self._settings.default_keepalive_randomize else 1
             self._patience = self.keepalive_millis * part
-        rest = self._patience - (self._wheel.now() - self.last_write) * 1000
+        rest = self._patience - (self._wheel.now() - last_write) * 1000
         if rest <= 0:
             if self.connection.writable:
                 self._stream.write_aside(self._stream.dialect.probe())
-            self._patience_since, self._patience = self.last_write, self.keepalive_millis
+            self._patience_since, self._patience = self._stream.last_write, self.keepalive_millis
             rest = self.keepalive_millis
         if not self.closed:
             self._after(rest, self._keepalive)

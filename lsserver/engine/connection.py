@@ -9,7 +9,26 @@ lines, their order and the content length are the session's.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Protocol
+
 from zope.interface import Attribute, Interface
+
+
+class Framing(Protocol):
+    """
+    What a transport puts around lines; for all of its connections that do it alike. It
+    remembers the last ones, which often go to many connections in a row.
+
+    @ivar data: the lines that were framed last.
+    @ivar frame: the bytes for them.
+    """
+
+    data: bytes
+    frame: bytes
+
+    def encode(self, data: bytes) -> bytes:
+        """The bytes to send for complete lines; sets C{data} and C{frame} unless they are long."""
 
 
 class IStreamConnection(Interface):
@@ -20,6 +39,17 @@ class IStreamConnection(Interface):
         "False while bytes written earlier still wait for the socket. The session leaves "
         "its updates where they are meanwhile, and is told by C{session.stream_writable(connection)}."
     )
+
+    framing: Framing = Attribute("Makes what C{send} takes.")
+    send: Callable[[bytes], int] | None = Attribute(
+        "Sends bytes that C{framing} has made, without any of the ceremony of C{write}, and gives how many were "
+        "taken; the rest, or everything if it raises C{OSError}, is to be handed to C{unsent}. It may be kept "
+        "and called at the end of any turn, until the connection is lost, ended or not C{writable}, of which the "
+        "session is told by C{session.stream_congested(connection)}. C{None} if there is no such way, or not yet."
+    )
+
+    def unsent(rest: bytes) -> None:
+        """Queue what C{send} has not taken."""
 
     def write(data: bytes) -> None:
         """

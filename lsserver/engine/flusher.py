@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from lsserver.engine.delivery import Delivery
+
 if TYPE_CHECKING:
+    from lsserver.engine.group import Group
     from lsserver.engine.stream import Stream
 
 _log = Logger(namespace="LightstreamerLogger.pump")
@@ -20,8 +23,8 @@ _log = Logger(namespace="LightstreamerLogger.pump")
 
 class Flusher:
     """
-    @ivar dirty: the streams that wait for the end of the turn. Code that marks
-        many streams appends here by itself and calls L{schedule} once.
+    @ivar dirty: the streams that wait for the end of the turn.
+    @ivar groups: the groups of slots that do.
     """
 
     def __init__(self, clock: IReactorTime, max_delay_millis: int = 0) -> None:
@@ -29,6 +32,7 @@ class Flusher:
         self._delay = self._usual_delay = max_delay_millis / 1000
         self._scheduled = False
         self.dirty: list[Stream] = []
+        self.groups: list[Group] = []
 
     def schedule(self) -> None:
         """Make sure that the dirty streams are flushed."""
@@ -41,16 +45,28 @@ class Flusher:
         self._delay = max(self._usual_delay, seconds)
 
     def flush(self) -> None:
-        """Let every dirty stream write; one that fails is closed by itself and harms no other."""
+        """Let everybody write; a stream that fails is closed by itself and harms no other."""
+        now = self._clock.seconds()
+        # Groups first: who cannot go with his group becomes dirty and has his turn below.
+        self.flush_groups(now)
         self._scheduled = False
         dirty, self.dirty = self.dirty, []
-        now = self._clock.seconds()
         for stream in dirty:
             try:
                 stream.flush(now)
             except Exception:
                 _log.failure("flush of session {session} failed", session=stream.session_id)
                 self._fail(stream)
+
+    def flush_groups(self, now: float) -> None:
+        """Let the groups write. Afterwards their members have for themselves what they could not send."""
+        groups, self.groups = self.groups, []
+        delivery = Delivery(now)
+        for group in groups:
+            group.flush(delivery, len(groups) == 1)
+        delivery.finish()
+        for stream in delivery.failed:
+            self._fail(stream)
 
     def _fail(self, stream: Stream) -> None:
         try:

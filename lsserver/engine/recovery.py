@@ -9,7 +9,14 @@ them unchanged: encoding again from the state of the items would be wrong, since
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+
+Entry = bytes | tuple[bytes, ...]
+"""What was sent in one write: a line, or several of them. The tuples are shared like the lines."""
+
+
+def lines_of(entry: Entry) -> tuple[bytes, ...]:
+    """The lines of an entry."""
+    return (entry,) if isinstance(entry, bytes) else entry
 
 
 class RecoveryLog:
@@ -20,39 +27,60 @@ class RecoveryLog:
     @ivar size: bytes that are kept.
     """
 
-    __slots__ = ("_lines", "_mark", "_marked_at", "limit", "sent", "size")
+    __slots__ = ("_entries", "_marked_at", "_old", "limit", "sent", "size")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.sent = 0
-        self._lines: deque[bytes] = deque()
+        # Most sessions have sent nothing lately, and an empty deque is as large as a page of text.
+        self._entries: deque[Entry] | None = None
         self.size = 0
-        self._mark = 0
+        self._old = 0
         self._marked_at = 0.0
 
     @property
     def oldest(self) -> int:
         """The smallest count from which a client can still be brought up to date."""
-        return self.sent - len(self._lines)
+        return self.sent - sum(len(lines_of(entry)) for entry in self._entries or ())
 
-    def append(self, lines: Sequence[bytes]) -> None:
-        """Remember lines in the order in which they were written."""
-        self.sent += len(lines)
-        if self.limit == 0:
+    def append(self, entry: Entry, count: int, size: int) -> None:
+        """
+        Remember what was written, in the order in which that was done.
+
+        @param count: lines in C{entry}.
+        @param size: bytes in C{entry}.
+        """
+        self.sent += count
+        limit = self.limit
+        if limit == 0:
             self.received()
             return
-        self._lines.extend(lines)
-        size = self.size
-        for line in lines:
-            size += len(line)
+        if self._entries is None:
+            self._entries = deque()
+        self._entries.append(entry)
+        size += self.size
         self.size = size
-        if size > self.limit >= 0:
+        if size > limit >= 0:
             self._trim()
 
     def _trim(self) -> None:
-        lines = self._lines
-        while lines and self.size > self.limit:
-            self.size -= len(lines.popleft())
+        """Forget the oldest lines, as many as must go."""
+        while self.size > self.limit:
+            old = self._old
+            lines = self._forget()
+            for number, line in enumerate(lines, 1):
+                self.size -= len(line)
+                if number < len(lines) and self.size <= self.limit:
+                    assert self._entries is not None
+                    self._entries.appendleft(lines[number:])
+                    self._old = old
+                    break
+
+    def _forget(self) -> tuple[bytes, ...]:
+        """The oldest entry."""
+        assert self._entries is not None
+        self._old = max(0, self._old - 1)
+        return lines_of(self._entries.popleft())
 
     def age(self, now: float, seconds: float) -> None:
         """
@@ -61,16 +89,17 @@ class RecoveryLog:
         """
         if now - self._marked_at < seconds:
             return
-        lines = self._lines
-        for _ in range(self._mark - self.oldest):
-            self.size -= len(lines.popleft())
-        self._mark = self.sent
+        for _ in range(self._old):
+            self.size -= sum(map(len, self._forget()))
+        self._old = len(self._entries or ())
+        if not self._old:
+            self._entries = None
         self._marked_at = now
 
     def received(self) -> None:
         """The client has proved that it got everything: nothing needs to be kept."""
-        self._lines.clear()
-        self.size = 0
+        self._entries = None
+        self.size = self._old = 0
 
     def rewind(self, count: int) -> list[bytes] | None:
         """
@@ -80,11 +109,10 @@ class RecoveryLog:
         @param count: data notifications that the client has processed.
         @return: C{None} if what it misses is not kept, or C{count} is impossible.
         """
-        if not self.oldest <= count <= self.sent:
+        oldest = self.oldest
+        if not oldest <= count <= self.sent:
             return None
-        skip = count - self.oldest
-        missing = [line for number, line in enumerate(self._lines) if number >= skip]
+        kept = [line for entry in self._entries or () for line in lines_of(entry)]
         self.received()
         self.sent = count
-        self._mark = min(self._mark, count)
-        return missing
+        return kept[count - oldest :]

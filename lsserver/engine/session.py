@@ -189,7 +189,13 @@ class Session:
     def stream_writable(self, connection: IStreamConnection) -> None:
         """What was written earlier has reached the socket."""
         if self.stream_bound(connection):
+            self.stream.adjust()
             self.stream.schedule()
+
+    def stream_congested(self, connection: IStreamConnection) -> None:
+        """The socket has not taken everything."""
+        if self.stream_bound(connection):
+            self.stream.adjust()
 
     def stream_lost(self, connection: IStreamConnection) -> None:
         """The connection broke without a word."""
@@ -340,6 +346,7 @@ class Session:
         line = self._heading.constrained()
         if line is not None:
             self.stream.write_soon(line)
+        self.stream.adjust()
         self.stream.schedule()
 
     def force_rebind(self, close_socket: bool) -> None:

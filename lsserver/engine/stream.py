@@ -9,17 +9,19 @@ slow client misses is not queued up but stays in the slots, which conflate it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from twisted.logger import Logger
 
 from lsserver.engine.bandwidth import Bandwidth
 from lsserver.engine.binding import Binding
+from lsserver.engine.delivery import MAX_LINES
 from lsserver.engine.recovery import RecoveryLog
 from lsserver.engine.wheel import TICK
 
 if TYPE_CHECKING:
+    from lsserver.engine.connection import Framing
     from lsserver.engine.dialect import IDialect
     from lsserver.engine.flusher import Flusher
     from lsserver.engine.settings import EngineSettings
@@ -27,9 +29,6 @@ if TYPE_CHECKING:
     from lsserver.engine.wheel import Timer, Wheel
 
 _log = Logger(namespace="LightstreamerLogger.pump")
-
-MAX_LINES = 1024
-"""Lines written in one turn, so that a long backlog does not keep the others waiting."""
 
 LATENESS = 1 / 64
 """Seconds. Two ticks of the wheel."""
@@ -65,6 +64,13 @@ class Stream:
     @ivar pending: lines and slots, in the order in which they came up.
     @ivar dirty: the flusher has the stream in its list.
     @ivar binding: the connection, C{None} while unbound.
+    @ivar send: the short way to the socket, see L{IStreamConnection<lsserver.engine.connection.IStreamConnection>};
+        C{None} while there is none, or what is written must be looked at one by one (polls, bandwidth).
+    @ivar framing: makes what C{send} takes.
+    @ivar metered: the connection, if its length is limited.
+    @ivar batch: lines that this turn's L{Delivery<lsserver.engine.delivery.Delivery>} has gathered.
+    @ivar last_write: when anything was written, in seconds.
+    @ivar most: bytes written at once.
     @ivar lateness: seconds by which an update may be late without the next being late as well.
     """
 
@@ -73,17 +79,22 @@ class Stream:
         "_allowed",
         "_aside",
         "_last_poll",
-        "_most",
         "_owner",
         "bandwidth",
+        "batch",
         "binding",
         "closed",
         "dialect",
         "dirty",
         "flusher",
+        "framing",
+        "last_write",
         "lateness",
         "log",
+        "metered",
+        "most",
         "pending",
+        "send",
         "session_id",
         "settings",
         "wheel",
@@ -113,7 +124,12 @@ class Stream:
         self.binding: Binding | None = None
         self.closed = False
         self.dirty = False
-        self._most = settings.max_recovery_length // PART or MAX_WRITE
+        self.send: Callable[[bytes], int] | None = None
+        self.framing: Framing | None = None
+        self.metered: Binding | None = None
+        self.batch: list[bytes] | None = None
+        self.last_write = wheel.now()
+        self.most = settings.max_recovery_length // PART or MAX_WRITE
         self.lateness = LATENESS + settings.max_delay_millis / 1000
         self.pending: list[bytes | Slot] = []
         self.log = RecoveryLog(0)
@@ -185,22 +201,36 @@ class Stream:
             self.log.limit = settings.max_recovery_poll_length
         else:
             self.log.limit = settings.max_recovery_length
+        self.framing = binding.connection.framing
+        self.metered = binding if binding.room is not None else None
+        self.last_write = self.wheel.now()
         self.pending[:0] = replay
         if head:
             self._write(binding, head)
         binding.start()
+        self.adjust()
         if binding.polling:
             binding.not_before = self._last_poll + settings.min_interpoll_millis / 1000
             self._last_poll = max(self.wheel.now(), binding.not_before)
         if binding.polling and not binding.idle_millis:
             # Answered at once, with whatever there is.
+            self.flusher.flush_groups(self.wheel.now())
             self.flush(self.wheel.now())
         elif self.pending:
             self.schedule()
 
+    def adjust(self) -> None:
+        """See whether updates may take the short way; to be called after anything that this depends on."""
+        binding = self.binding
+        if binding is None or binding.polling or self.bandwidth.limited or not binding.connection.writable:
+            self.send = None
+        else:
+            self.send = binding.connection.send
+
     def unbind(self) -> Binding | None:
         """Let go of the connection without a word; gives back what was bound."""
         binding, self.binding = self.binding, None
+        self.send = self.metered = None
         self._aside.clear()
         if binding is not None:
             binding.stop()
@@ -279,7 +309,7 @@ class Stream:
     def _send(self, binding: Binding, lines: list[bytes], now: float) -> None:
         """Data notifications, all in one write."""
         data = lines[0] if len(lines) == 1 else b"".join(lines)
-        if len(data) > self._most and not binding.polling:
+        if len(data) > self.most and not binding.polling:
             lines = self._first_part(lines)
             data = b"".join(lines)
         room = binding.room
@@ -288,22 +318,24 @@ class Stream:
                 self._send_last(binding, lines)
                 return
             binding.room = room - len(data)
-        self.log.append(lines)
+        self.log.append(data if len(lines) == 1 else tuple(lines), len(lines), len(data))
         binding.empty = False
-        binding.last_write = now
+        self.last_write = now
         binding.connection.write(data)
 
     def _first_part(self, lines: list[bytes]) -> list[bytes]:
         """What may be written at once, a line at least. The rest is encoded, so it goes first next time."""
         fitting, size = 1, len(lines[0])
-        while fitting < len(lines) and size + len(lines[fitting]) <= self._most:
+        while fitting < len(lines) and size + len(lines[fitting]) <= self.most:
             size += len(lines[fitting])
             fitting += 1
-        self._put_back(lines[fitting:])
+        self.put_back(lines[fitting:])
         self.schedule()
         return lines[:fitting]
 
-    def _put_back(self, lines: list[bytes]) -> None:
+    def put_back(self, lines: Iterable[bytes]) -> None:
+        """Encoded lines that could not be written yet: they go first."""
+        lines = list(lines)
         self.pending[:0] = lines
         self.bandwidth.spend(-sum(map(len, lines)))
 
@@ -320,11 +352,31 @@ class Stream:
                 break
             size += len(line)
             fitting += 1
-        self._put_back(lines[fitting:])
+        self.put_back(lines[fitting:])
         if fitting:
-            self.log.append(lines[:fitting])
-            binding.connection.write(b"".join(lines[:fitting]))
+            data = b"".join(lines[:fitting])
+            self.log.append(tuple(lines[:fitting]), fitting, len(data))
+            binding.connection.write(data)
         self.loop(binding.polling_millis)
+
+    # What a delivery needs besides
+
+    def pay(self, size: int) -> bool:
+        """Whether a response of limited length has room for so many bytes, which are written then."""
+        binding = self.metered
+        assert binding is not None and binding.room is not None
+        if size + LOOP_ROOM > binding.room:
+            return False
+        binding.room -= size
+        binding.empty = False
+        return True
+
+    def unsent(self, rest: bytes) -> None:
+        """The socket has not taken everything."""
+        assert self.binding is not None
+        self.binding.connection.unsent(rest)
+
+    # With limits
 
     def _flush_limited(self, binding: Binding, now: float) -> None:
         """As L{flush}, entry by entry, for polls and for sessions with a bandwidth limit."""
@@ -415,7 +467,7 @@ class Stream:
     def _write(self, binding: Binding, data: bytes) -> None:
         if binding.room is not None:
             binding.room -= len(data)
-        binding.last_write = self.wheel.now()
+        self.last_write = self.wheel.now()
         binding.connection.write(data)
         if self.bandwidth.limited:
             self.bandwidth.spend(len(data) + binding.connection.overhead(len(data)))

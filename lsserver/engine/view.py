@@ -7,9 +7,11 @@ L{Update}s that all of them share.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from lsserver.engine.group import Group
 from lsserver.engine.update import MAX_SHARED_LINES, MAX_STEPS, Receiver, Step, Update
 
 if TYPE_CHECKING:
@@ -31,10 +33,11 @@ def diffs_code(supported: frozenset[str] | None) -> int:
     return ALL_DIFFS if supported is None else sum(DIFFS.get(tag, 0) for tag in supported)
 
 
-class View(Generic[S]):
+class View(ABC, Generic[S]):
     """
     @ivar slots: those that share the view's updates, as an ordered set.
     @ivar private: those that see updates of their own (selector, customizer).
+    @ivar groups: by the kind of their members.
     """
 
     def __init__(self, item: Item, fields: tuple[str, ...], codec: IValueCodec) -> None:
@@ -43,6 +46,7 @@ class View(Generic[S]):
         self.codec = codec
         self.slots: dict[S, None] = {}
         self.private: dict[S, None] = {}
+        self.groups: dict[tuple[Any, ...], Group] = {}
         self._orders: tuple[tuple[str, ...], ...] | None = None
         self._delta = item.settings.delta_delivery
         self.order_diffs()
@@ -64,6 +68,62 @@ class View(Generic[S]):
         """Harmless if the slot is not there."""
         self.slots.pop(slot, None)
         self.private.pop(slot, None)
+        self.ignore(slot)
+        group = slot.group
+        if group is not None:
+            group.remove(slot, group.leader.memory())
+            self.forget_empty(group)
+
+    # Who is told of news, and who is in step with others
+
+    @abstractmethod
+    def tell(self, slot: S) -> None:
+        """Let a shared slot, or the leader of a group, know of what comes."""
+
+    @abstractmethod
+    def ignore(self, slot: S) -> None:
+        """Undo L{tell}; harmless if the slot is not told."""
+
+    def rest(self, slot: S) -> None:
+        """A slot has sent everything that it had: perhaps it can go with others from now on."""
+        if slot.hooks is not None:
+            return
+        if slot.period or slot.sent is None or slot.stream.send is None:
+            self.tell(slot)
+            return
+        kind = slot.kind()
+        group = self.groups.get(kind)
+        if group is None:
+            group = self.groups[kind] = Group(self, slot)
+            self.tell(group.leader)  # type: ignore[arg-type]
+        elif group.leader.pending or group.leader.sent != slot.sent:
+            self.tell(slot)
+            return
+        group.add(slot)
+        self.ignore(slot)
+
+    def part(self, slot: S) -> None:
+        """What is to be done with a slot cannot be done with all of its group, if it is in one."""
+        group = slot.group
+        if group is not None:
+            group.remove(slot, group.leader.memory())
+            self.tell(slot)
+            if group.leader.pending:
+                slot.mark()
+            self.forget_empty(group)
+
+    def part_all(self) -> None:
+        """As L{part}, for every shared slot."""
+        for slot in list(self.slots):
+            self.part(slot)
+
+    def forget_empty(self, group: Group) -> None:
+        """Some members have left."""
+        if not group.members:
+            del self.groups[group.kind]
+            self.ignore(group.leader)  # type: ignore[arg-type]
+
+    # What it says
 
     def order_diffs(self) -> None:
         """Take over what the item knows of the diff algorithms of its fields."""

@@ -141,6 +141,23 @@ class DirectWriter:
             self.write = self._write_tcp if self._tls is None else self._write_tls
             self._send: Callable[[bytes], int] = self._tcp.socket.send
 
+    @property
+    def send(self) -> Callable[[bytes], int] | None:
+        """
+        Takes bytes and gives how many it took, or raises C{OSError}; C{None} while something waits. It is good
+        until the owner is told that C{writable} has become false, or L{close} is called.
+        """
+        if not self.writable:
+            return None
+        if self._tcp is None or self._tls is not None:
+            return self._send_through
+        return None if self._queued and not self._begin_sending() else self._send
+
+    def unsent(self, rest: bytes) -> None:
+        """Queue what L{send} has not taken."""
+        if self._tcp is not None:
+            self._queue(rest)
+
     def begin(self) -> None:
         """To be called once the writer hears of C{pauseProducing}: what was written before may still wait."""
         if self._tcp is not None and self._waiting():
@@ -168,12 +185,9 @@ class DirectWriter:
     def _write_tcp(self, data: bytes) -> None:
         # The transport is asked only while it may have something: everything that
         # is written comes through here, and its attributes are far away in memory.
-        if self._queued:
-            bottom = self._tcp
-            if self._waiting() or bottom.disconnecting or not bottom.connected:
-                self._queue(data)
-                return
-            self._queued = False
+        if self._queued and not self._begin_sending():
+            self._queue(data)
+            return
         try:
             sent = self._send(data)
         except OSError:
@@ -181,6 +195,18 @@ class DirectWriter:
             sent = 0
         if sent != len(data):
             self._queue(data[sent:])
+
+    def _begin_sending(self) -> bool:
+        """Whether the transport has nothing to send any more, and will go on."""
+        bottom = self._tcp
+        if self._waiting() or bottom.disconnecting or not bottom.connected:
+            return False
+        self._queued = False
+        return True
+
+    def _send_through(self, data: bytes) -> int:
+        self.write(data)
+        return len(data)
 
     def _write_tls(self, data: bytes) -> None:
         bottom, tls = self._tcp, self._tls

@@ -12,21 +12,14 @@ from __future__ import annotations
 import struct
 from typing import Protocol
 
+from lsserver.engine.connection import Framing
+
 MAX_REMEMBERED = 65_536
 """Longer data are hardly shared, and would be kept alive for nothing."""
 
 
-class Framer(Protocol):
-    """
-    @ivar data: what was framed last.
-    @ivar frame: the bytes for it.
-    """
-
-    data: bytes
-    frame: bytes
-
-    def encode(self, data: bytes) -> bytes:
-        """The bytes to send for complete lines; sets C{data} and C{frame} unless they are long."""
+class Framer(Framing, Protocol):
+    """What can also tell how much it adds."""
 
     def overhead(self, size: int) -> int:
         """How much longer the bytes are than the lines, of which there are C{size} bytes."""
@@ -110,3 +103,19 @@ class ChunkFramer:
     def overhead(self, size: int) -> int:
         """As in L{Framer}."""
         return len(b"%x" % size) + 4
+
+
+class Unframed:
+    """Nothing around the lines, for responses that end with their connections."""
+
+    __slots__ = ("data", "frame")
+
+    def __init__(self) -> None:
+        self.data = self.frame = b""
+
+    def encode(self, data: bytes) -> bytes:
+        """As in L{Framing}. There is nothing to remember."""
+        return data
+
+
+UNFRAMED = Unframed()

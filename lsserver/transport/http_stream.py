@@ -7,17 +7,19 @@ connection for HTTP/1.0 (tlcp.md 2.7, 2.8).
 # mypy: disallow-untyped-calls=False
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web import http
 from zope.interface import implementer
 
-from lsserver.engine.connection import IStreamConnection
+from lsserver.engine.connection import Framing, IStreamConnection
 from lsserver.transport.channel import Request
 from lsserver.transport.cors import Headers
 from lsserver.transport.direct import DirectWriter, bound_buffer
-from lsserver.transport.framing import ChunkFramer
+from lsserver.transport.framing import UNFRAMED, ChunkFramer
 from lsserver.transport.headers import PLAIN, ResponseHeads, serialize
 from lsserver.transport.stream import StreamConnection
 
@@ -49,8 +51,9 @@ class HttpStream(StreamConnection):
         self._cors = cors
         self._clock = clock
         self._write_timeout = write_timeout_millis
-        self._framer = framer
         self._chunked = request.clientproto == b"HTTP/1.1"
+        self._framer = framer
+        self.framing: Framing = framer if self._chunked else UNFRAMED
         self._writer: DirectWriter | None = None
         self._sendbuf = sendbuf
         self._uncounted = 0
@@ -60,16 +63,24 @@ class HttpStream(StreamConnection):
     def _provided(self) -> IStreamConnection:
         return self
 
+    @property
+    def send(self) -> Callable[[bytes], int] | None:
+        """As in L{IStreamConnection}; there is no way before the head."""
+        return None if self.over or self._writer is None else self._writer.send
+
+    def unsent(self, rest: bytes) -> None:
+        """As in L{IStreamConnection}."""
+        if not self.over and self._writer is not None:
+            self._writer.unsent(rest)
+
     def write(self, data: bytes) -> None:
         """As in L{IStreamConnection}."""
         writer = self._writer
         if writer is None:
             self._first(data)
-        elif self._chunked:
-            framer = self._framer
-            writer.write(framer.frame if data is framer.data else framer.encode(data))
         else:
-            writer.write(data)
+            framing = self.framing
+            writer.write(framing.frame if data is framing.data else framing.encode(data))
 
     def _first(self, data: bytes) -> None:
         """The head and the first lines, with one call to the socket."""

@@ -93,6 +93,8 @@ class StreamConnection:
     def congested(self) -> None:
         """As in L{WriterOwner<lsserver.transport.direct.WriterOwner>}."""
         self.writable = False
+        if self.session is not None and not self.over:
+            self.session.stream_congested(self._provided())
 
     def drained(self) -> None:
         """As in L{WriterOwner<lsserver.transport.direct.WriterOwner>}."""

@@ -5,6 +5,7 @@ bind to the next C{LOOP} or C{END} (tlcp.md 3.4, 3.8).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from zope.interface import implementer
@@ -46,7 +47,7 @@ class WebSocketStream(StreamConnection):
     @ivar polling: the client asked for a poll.
     """
 
-    __slots__ = ("_framer", "_replies", "_socket", "_writer", "polling")
+    __slots__ = ("_replies", "_socket", "_writer", "framing", "polling")
 
     websocket = True
 
@@ -56,11 +57,21 @@ class WebSocketStream(StreamConnection):
         self.writable = socket.writer.writable
         self._socket = socket
         self._writer = socket.writer
-        self._framer = framer
+        self.framing = framer
         self._replies = socket.replies
 
     def _provided(self) -> IStreamConnection:
         return self
+
+    @property
+    def send(self) -> Callable[[bytes], int] | None:
+        """As in L{IStreamConnection}. Replies never wait at the end of a turn."""
+        return None if self.over else self._writer.send
+
+    def unsent(self, rest: bytes) -> None:
+        """As in L{IStreamConnection}."""
+        if not self.over:
+            self._writer.unsent(rest)
 
     def write(self, data: bytes) -> None:
         """As in L{IStreamConnection}."""
@@ -68,7 +79,7 @@ class WebSocketStream(StreamConnection):
             return
         if self._replies:
             self._socket.flush()
-        framer = self._framer
+        framer = self.framing
         self._writer.write(framer.frame if data is framer.data else framer.encode(data))
 
     def refuse(self, line: bytes) -> None:
@@ -84,7 +95,7 @@ class WebSocketStream(StreamConnection):
 
     def overhead(self, size: int) -> int:
         """As in L{IStreamConnection}."""
-        return self._framer.overhead(size)
+        return self.framing.overhead(size)
 
     def end(self, close_socket: bool) -> None:
         """As in L{IStreamConnection}."""

@@ -262,6 +262,11 @@ class Machine(RuleBasedStateMachine):
         else:
             client.stall()
 
+    @rule(number=st.integers(0, CLIENTS - 1), most=st.sampled_from([None, 0, 1, 30]))
+    def fill(self, number: int, most: int | None) -> None:
+        """The socket will take no more than a part of the next write."""
+        self.clients[number].client.connection.most = most
+
     @rule(number=st.integers(0, CLIENTS - 1))
     def read(self, number: int) -> None:
         """The client takes what has come."""

@@ -367,7 +367,7 @@ class Log(SynchronousTestCase):
             connection.write = written.append
         world.data.update("item", {"a": "x" * 100}, False)
         world.turn()
-        logs = [client.session.stream.log._lines[-1] for client in clients if client.session is not None]
+        logs = [client.session.stream.log._entries[-1] for client in clients if client.session is not None]
         self.assertEqual((len(written), len(logs)), (3, 3))
         for line in (*written[1:], *logs):
             self.assertIs(line, written[0])

@@ -231,17 +231,22 @@ class Recovery(SynchronousTestCase):
         self.assertLess(self.client.session.stream.log.sent - self.client.session.stream.log.oldest, 5)
 
 
+def remember(log: RecoveryLog, *lines: bytes) -> None:
+    """What was written at once."""
+    log.append(lines[0] if len(lines) == 1 else lines, len(lines), sum(map(len, lines)))
+
+
 class Log(SynchronousTestCase):
     """The log by itself."""
 
     def test_sizes_start_over_when_nothing_is_kept(self) -> None:
         """Limits differ between polls and streams (C{max_recovery_poll_length} may be 0)."""
         log = RecoveryLog(100)
-        log.append([b"x" * 90])
+        remember(log, b"x" * 90)
         log.limit = 0
-        log.append([b"y"])
+        remember(log, b"y")
         log.limit = 100
-        log.append([b"z" * 50])
+        remember(log, b"z" * 50)
         self.assertEqual(log.rewind(2), [b"z" * 50])
         self.assertIsNone(log.rewind(1))
         self.assertEqual(log.sent, 2)
@@ -249,11 +254,11 @@ class Log(SynchronousTestCase):
     def test_age_after_a_recovery(self) -> None:
         """What is sent again is young again."""
         log = RecoveryLog(100)
-        log.append([b"a", b"b", b"c"])
+        remember(log, b"a", b"b", b"c")
         log.age(10, 5)
         log.rewind(1)
         log.age(20, 5)
-        log.append([b"b", b"c"])
+        remember(log, b"b", b"c")
         log.age(22, 5)
         self.assertEqual(log.oldest, 1)
         log.age(25, 5)
@@ -262,13 +267,13 @@ class Log(SynchronousTestCase):
 
     def test_lowered_limit(self) -> None:
         log = RecoveryLog(-1)
-        log.append([b"x" * 90, b"y" * 90])
+        remember(log, b"x" * 90, b"y" * 90)
         log.limit = 100
-        log.append([b"z" * 5])
+        remember(log, b"z" * 5)
         self.assertIsNone(log.rewind(0))
         self.assertEqual(log.rewind(1), [b"y" * 90, b"z" * 5])
 
     def test_line_longer_than_the_limit(self) -> None:
         log = RecoveryLog(10)
-        log.append([b"x" * 90])
+        remember(log, b"x" * 90)
         self.assertEqual((log.sent, log.oldest), (1, 1))

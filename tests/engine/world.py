@@ -15,6 +15,7 @@ Tests read as conversations::
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, cast
@@ -183,16 +184,36 @@ class FakeSet:
         self.stopped = True
 
 
+class FakeFraming:
+    """Adds nothing, and remembers the last lines like the real ones."""
+
+    def __init__(self) -> None:
+        self.data = self.frame = b""
+
+    def encode(self, data: bytes) -> bytes:
+        self.data = self.frame = data
+        return data
+
+
 @implementer(IStreamConnection)
 class FakeConnection:
     """
     @ivar data: everything written.
+    @ivar most: bytes that C{send} takes at once, C{None} if it has broken.
+    @ivar queued: what it did not take.
+    @ivar congested: told when that begins.
     @ivar added: what a real connection would have added to it.
     @ivar state: C{open}, C{refused}, C{unavailable}, C{ended}, C{closed} (ended with the socket) or C{aborted}.
     """
 
+    framings = (FakeFraming(), FakeFraming())
+
     def __init__(self, websocket: bool) -> None:
         self.websocket = websocket
+        self.framing = self.framings[websocket]
+        self.most: float | None = math.inf
+        self.queued = b""
+        self.congested: Callable[[FakeConnection], None] = lambda connection: None
         self.writable = True
         self.data = b""
         self.state = "open"
@@ -205,6 +226,19 @@ class FakeConnection:
         self.data += data
         self.writes += 1
         self.added += self.overhead(len(data))
+
+    def send(self, frame: bytes) -> int:
+        assert self.writable
+        if self.most is None:
+            raise BrokenPipeError
+        taken = min(len(frame), self.most)
+        self.write(frame)
+        return int(taken)
+
+    def unsent(self, rest: bytes) -> None:
+        self.queued += rest
+        self.writable = False
+        self.congested(self)
 
     def refuse(self, line: bytes) -> None:
         assert self.state == "open" and not self.data
@@ -268,6 +302,7 @@ class FakeClient:
 
     def _connect(self, websocket: bool | None) -> None:
         self.connection = FakeConnection(self.websocket if websocket is None else websocket)
+        self.connection.congested = self._congested
         self._read = 0
 
     def lose(self) -> None:
@@ -277,11 +312,18 @@ class FakeClient:
 
     def stall(self) -> None:
         """The client stops reading."""
+        assert self.session is not None
         self.connection.writable = False
+        self.session.stream_congested(self.connection)
+
+    def _congested(self, connection: FakeConnection) -> None:
+        assert self.session is not None
+        self.session.stream_congested(connection)
 
     def resume(self) -> None:
         """The client reads again."""
         assert self.session is not None
+        self.connection.most = math.inf
         self.connection.writable = True
         self.session.stream_writable(self.connection)
 

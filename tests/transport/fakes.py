@@ -36,6 +36,7 @@ class FakeSession:
         self.connection: Any = None
         self.lost: list[Any] = []
         self.writable: list[Any] = []
+        self.congested: list[Any] = []
 
     def bind(self, connection: Any) -> None:
         old, self.connection = self.connection, connection
@@ -53,6 +54,9 @@ class FakeSession:
 
     def stream_writable(self, connection: Any) -> None:
         self.writable.append(connection)
+
+    def stream_congested(self, connection: Any) -> None:
+        self.congested.append(connection)
 
     def loop(self, close_socket: bool = False) -> None:
         connection, self.connection = self.connection, None

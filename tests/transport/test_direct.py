@@ -93,6 +93,37 @@ class Tcp(Base):
         self.writer.write(b"again")
         self.assertEqual(self.pair.read(), b"again")
 
+    def test_the_short_way(self) -> None:
+        """What C{send} does not take is handed to C{unsent}, and then there is no such way until it is gone."""
+        self.writer.write(b"first ")
+        written = b"first "
+        while (send := self.writer.send) is not None:
+            data = b"%06d " % len(written) * 50
+            try:
+                taken = send(data)
+            except OSError:
+                taken = 0
+            if taken != len(data):
+                self.writer.unsent(data[taken:])
+            written += data
+        self.assertEqual(self.owner.told, ["congested"])
+        self.writer.write(b"last")
+        self.assertEqual(self.drain(), written + b"last")
+        send = self.writer.send
+        assert send is not None
+        self.assertEqual(send(b"again"), 5)
+        self.assertEqual(self.pair.read(), b"again")
+
+    def test_no_short_way_past_others(self) -> None:
+        """Bytes that the transport got from somebody else go first."""
+        self.pair.transport.write(b"first ")
+        send = self.writer.send
+        if send is not None:
+            send(b"second")
+        else:
+            self.writer.write(b"second")
+        self.assertEqual(self.drain(), b"first second")
+
     def test_order(self) -> None:
         """What is written while something waits comes after it, whoever writes."""
         written = self.fill()
@@ -280,10 +311,12 @@ class Others(SynchronousTestCase):
         writer.write(b"x")
         self.assertEqual((transport.value(), writer.direct, writer.pending()), (b"x", False, 0))
         writer.pauseProducing()
+        self.assertIsNone(writer.send)
         writer.resumeProducing()
         self.assertEqual(owner.told, ["congested", "drained"])
         writer.close()
         writer.write(b"y")
+        writer.unsent(b"z")
         self.assertEqual(transport.value(), b"x")
 
     def test_without_an_attribute(self) -> None:

@@ -16,11 +16,34 @@ from lsserver.engine.view import View
 
 if TYPE_CHECKING:
     from lsserver.engine.dialect import IValueCodec
+    from lsserver.engine.item import Item
     from lsserver.engine.slots.base import Slot
 
 
 class BufferedView(View[BufferedSlot]):
-    """All slots have buffers."""
+    """
+    All slots have buffers.
+
+    @ivar told: those who are told of events: leaders of groups, and slots that are in none.
+    """
+
+    def __init__(self, item: Item, fields: tuple[str, ...], codec: IValueCodec) -> None:
+        super().__init__(item, fields, codec)
+        self.told: dict[BufferedSlot, None] = {}
+
+    def attach(self, slot: BufferedSlot) -> None:
+        """It is told of events from now on."""
+        super().attach(slot)
+        if slot.hooks is None:
+            self.told[slot] = None
+
+    def tell(self, slot: BufferedSlot) -> None:
+        """As in L{View}."""
+        self.told[slot] = None
+
+    def ignore(self, slot: BufferedSlot) -> None:
+        """As in L{View}."""
+        self.told.pop(slot, None)
 
     def plain(self, event: Event) -> Update:
         """The event as it is; a field that it does not have is null."""
@@ -28,7 +51,7 @@ class BufferedView(View[BufferedSlot]):
 
     def push(self, update: Update, now: float) -> None:
         """An event for the slots that share it."""
-        for slot in self.slots:
+        for slot in self.told:
             slot.push(update, now)
 
     def push_private(self, event: Event, make: Callable[[Event], Update], now: float) -> None:

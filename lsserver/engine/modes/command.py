@@ -148,6 +148,7 @@ class CommandChannel(HeldChannel[CommandView]):
         self.item.end_snapshot()
         for view in self.all_views():
             view.rows.clear()
+            view.part_all()
             for slot in view.all_slots():
                 if slot.hooks is not None:
                     slot.hooks.apply({KEY: None, COMMAND: DELETE_ALL}, False)

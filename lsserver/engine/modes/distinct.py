@@ -86,5 +86,6 @@ class DistinctChannel(HeldChannel[BufferedView]):
         self.history.clear()
         self.item.end_snapshot()
         for view in self.all_views():
+            view.part_all()
             for slot in view.all_slots():
                 slot.clear()

@@ -25,8 +25,9 @@ MAX_SHAPES = 16
 class MergeView(View["Slot"]):
     """
     @ivar current: the state as an update, C{None} as long as nothing is known.
-    @ivar free: slots in step without a frequency limit; C{limited}: with one;
-        C{queued}: those that want every step (unfiltered, larger buffers).
+    @ivar idle: slots, and leaders of groups, that have or are about to send all there is: those to tell of
+        the next step. Others will see it when their turn comes.
+    @ivar queued: those that want every step (unfiltered, larger buffers), also by way of leaders.
     @ivar fresh: slots that got nothing yet and asked for no snapshot: the next
         event about one of their fields starts them, changed or not.
     @ivar steps: updates so far, for statistics.
@@ -36,8 +37,7 @@ class MergeView(View["Slot"]):
         super().__init__(item, fields, codec)
         self.current: Update | None = None
         self.steps = 0
-        self.free: dict[MergeSlot, None] = {}
-        self.limited: dict[MergeSlot, None] = {}
+        self.idle: dict[MergeSlot, None] = {}
         self.queued: dict[QueueSlot, None] = {}
         self.fresh: dict[Slot, None] = {}
         self._plans: dict[Shape, Plan] = {}
@@ -59,23 +59,19 @@ class MergeView(View["Slot"]):
 
     def _enter(self, slot: Slot) -> None:
         slot.ready = True
+        self.tell(slot)
+
+    def tell(self, slot: Slot) -> None:
+        """As in L{View}."""
         if isinstance(slot, MergeSlot):
-            self.sort(slot)
+            self.idle[slot] = None
         else:
             assert isinstance(slot, QueueSlot)
             self.queued[slot] = None
 
-    def sort(self, slot: MergeSlot) -> None:
-        """Put a slot where its frequency limit wants it."""
-        if slot.ready:
-            self.free.pop(slot, None)
-            self.limited.pop(slot, None)
-            (self.limited if slot.period else self.free)[slot] = None
-
-    def detach(self, slot: Slot) -> None:
-        """Harmless if the slot is not there."""
-        super().detach(slot)
-        for slots in (self.free, self.limited, self.queued, self.fresh):
+    def ignore(self, slot: Slot) -> None:
+        """As in L{View}."""
+        for slots in (self.idle, self.queued, self.fresh):
             slots.pop(slot, None)  # type: ignore[call-overload]
 
     def step(self, event: Event, is_snapshot: bool) -> None:
@@ -159,27 +155,17 @@ class MergeView(View["Slot"]):
             self._tell_fresh()
 
     def _tell(self) -> None:
-        flusher = self.item.flusher
-        dirty = flusher.dirty
-        for slot in self.free:
-            if not slot.pending:
-                slot.pending = True
-                stream = slot.stream
-                stream.pending.append(slot)
-                if not stream.dirty:
-                    stream.dirty = True
-                    dirty.append(stream)
-        if dirty:
-            flusher.schedule()
-        if self.limited:
+        idle, self.idle = self.idle, {}
+        if idle:
             now = self.item.now()
-            for slot in self.limited:
+            for slot in idle:
                 slot.offer(now)
 
     def _tell_queues(self, is_snapshot: bool) -> None:
         """Those that want an update whether or not it changes anything; a snapshot has no limits."""
         assert self.current is not None
         if is_snapshot:
+            self.part_all()
             for slot in self.queued:
                 slot.start([self.current])
             return
@@ -303,6 +289,7 @@ class MergeChannel(Channel[MergeView]):
         # Whatever is known at all has come after the snapshot, or was it.
         self.known = True
         for view in self.all_views():
+            view.part_all()
             view.current = Update(view.vector({}))
             for slot in view.all_slots():
                 if slot.wants_snapshot:

@@ -5,14 +5,16 @@ that there is something for it.
 
 from __future__ import annotations
 
+import copy
 import math
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from lsserver.engine.dialect import Vector
+    from lsserver.engine.group import Group
     from lsserver.engine.hooks import Hooks
     from lsserver.engine.stream import Stream
     from lsserver.engine.update import Update
@@ -30,7 +32,10 @@ class Slot(ABC):
         It changes only when a line is taken, so it is what was sent, never what
         the adapter said meanwhile.
     @ivar pending: the slot is in the stream's list of things to write.
-    @ivar head: snapshot and markers, sent before anything else and without limits.
+    @ivar head: snapshot and markers, sent before anything else and without limits;
+        an empty tuple, which costs no memory, as long as there are none.
+    @ivar group: those whom it goes with. The leader of the group has the state meanwhile: what the client
+        holds, what waits, and what is counted are to be found there.
     @ivar period: seconds between updates, 0 = no frequency limit.
     @ivar ready: the slot has what it was to start with; real-time updates may follow.
     @ivar lost: events lost and not yet told to the client.
@@ -40,6 +45,7 @@ class Slot(ABC):
         "diffs",
         "due",
         "filtered",
+        "group",
         "head",
         "hooks",
         "index",
@@ -81,7 +87,8 @@ class Slot(ABC):
         self.hooks = hooks
         self.prefix = stream.dialect.values.prefix(sub_id, index)
         self.sent: Vector | None = None
-        self.head: deque[Update | bytes] = deque()
+        self.head: deque[Update | bytes] | tuple[()] = ()
+        self.group: Group | None = None
         self.pending = False
         self.ready = False
         self.wake_at = 0.0
@@ -112,12 +119,12 @@ class Slot(ABC):
     def close(self) -> None:
         """The subscription is gone, and the stream knows: no turn is asked for any more."""
         self.pending = True
-        self.head.clear()
+        self.head = ()
 
     def start(self, snapshot: Iterable[Update | bytes]) -> None:
         """The initial state: updates, and the markers that belong to them."""
         self.ready = True
-        self.head.extend(snapshot)
+        self.head = deque((*self.head, *snapshot))
         self.mark()
 
     def end_of_snapshot(self) -> bytes:
@@ -147,6 +154,8 @@ class Slot(ABC):
         A new limit in updates/s. It counts from the last update, so that asking again
         and again is no way around it; what waited for the old one is looked at again.
         """
+        if self.group is not None:
+            self.view.part(self)
         period = 1 / frequency
         self.due += period - self.period
         self.period = period
@@ -171,7 +180,51 @@ class Slot(ABC):
             most -= 1
             entry = head.popleft()
             lines.append(entry if isinstance(entry, bytes) else line(entry, self))
+        if not head:
+            self.head = ()
         return most
+
+    # In a group
+
+    def kind(self) -> tuple[Any, ...]:
+        """What slots must have in common, besides what they hold, to go through the same."""
+        return type(self), self.diffs
+
+    def lead(self, group: Group) -> Self:
+        """A slot like this one, with nothing pending and without a client, to be the leader of a group."""
+        leader = copy.copy(self)
+        leader.stream = group  # type: ignore[assignment]
+        leader.prefix = b""
+        leader.due = -math.inf
+        leader.wake_at = 0.0
+        leader.realtime = leader.filtered = leader.lost_total = 0
+        return leader
+
+    def follow(self, leader: Slot) -> None:
+        """From now on the leader counts as well."""
+        self.realtime -= leader.realtime
+        self.filtered -= leader.filtered
+        self.lost_total -= leader.lost_total
+
+    def memory(self) -> tuple[Any, ...]:
+        """What a leader holds, what waits, and what it has counted, for L{recall}."""
+        return self.waiting(), self.sent, self.lost, self.realtime, self.filtered, self.lost_total
+
+    def recall(self, memory: tuple[Any, ...]) -> None:
+        """Go on from where the leader was."""
+        waiting, self.sent, self.lost, realtime, filtered, lost_total = memory
+        self.wait_for(waiting)
+        self.realtime += realtime
+        self.filtered += filtered
+        self.lost_total += lost_total
+
+    def waiting(self) -> Any:
+        """A copy of what waits, for L{wait_for}; C{None} in a slot that keeps nothing."""
+        return None
+
+    def wait_for(self, waiting: Any) -> None:
+        """Have the same waiting."""
+        assert waiting is None
 
     def lose(self, events: int = 1) -> None:
         """Events that the client must be told it lost."""

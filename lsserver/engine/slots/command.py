@@ -12,6 +12,7 @@ from lsserver.engine.slots.base import MAX_LINES
 from lsserver.engine.slots.buffered import BufferedSlot
 
 if TYPE_CHECKING:
+    from lsserver.engine.group import Group
     from lsserver.engine.modes.command import CommandView
     from lsserver.engine.update import Update
 
@@ -95,14 +96,22 @@ class CommandSlot(BufferedSlot):
             most = self.take_head(lines, most)
         rows = self.rows
         if not most or not rows:
-            return bool(self.head or rows)
-        if self.period:
+            if self.head or rows:
+                return True
+        elif self.period:
             return self._take_limited(lines, now, most)
-        line = self.view.line
+        else:
+            self._take_rows(lines, most)
+            if rows:
+                return True
+        self.view.rest(self)
+        return False
+
+    def _take_rows(self, lines: list[bytes], most: int) -> None:
+        line, rows = self.view.line, self.rows
         for key in list(islice(rows, most)):
             lines.append(line(rows.pop(key), self))
             self.realtime += 1
-        return bool(rows)
 
     def _take_limited(self, lines: list[bytes], now: float, most: int) -> bool:
         keys_due = self.keys_due
@@ -131,3 +140,23 @@ class CommandSlot(BufferedSlot):
         shift = 1 / frequency - self.period
         self.keys_due = {key: due + shift for key, due in self.keys_due.items()}
         super().set_frequency(frequency)
+
+    # In a group
+
+    def kind(self) -> tuple[Any, ...]:
+        """The buffers must be alike."""
+        return *super().kind(), self.capacity
+
+    def lead(self, group: Group) -> CommandSlot:
+        """With tables of its own."""
+        leader = super().lead(group)
+        leader.rows, leader.keys_due = {}, {}
+        return leader
+
+    def waiting(self) -> dict[str, Update]:
+        """As in L{Slot}."""
+        return self.rows.copy()
+
+    def wait_for(self, waiting: dict[str, Update]) -> None:
+        """As in L{Slot}."""
+        self.rows = waiting.copy()

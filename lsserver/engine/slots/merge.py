@@ -3,7 +3,8 @@ MERGE, filtered, with the usual buffer of one: conflation by reference.
 
 The slot has no queue. It is in step when its client holds the view's current
 vector; one that was held back keeps its old vector and, when its turn comes, gets
-the list from that one to the current one.
+the list from that one to the current one. While it waits for its turn it is not told of
+any updates, so that a held back client costs nothing at all.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from lsserver.engine.slots.base import MAX_LINES, Slot
 
 if TYPE_CHECKING:
     from lsserver.engine.modes.merge import MergeView
+    from lsserver.engine.update import Update
 
 
 class MergeSlot(Slot):
@@ -28,20 +30,25 @@ class MergeSlot(Slot):
 
     def offer(self, now: float) -> None:
         """There is news: ask for a turn now, or when the frequency limit allows one."""
-        if not self.pending:
-            if now >= self.due:
-                self.mark()
-            else:
-                self.sleep(self.due)
+        if now >= self.due:
+            self.mark()
+        else:
+            self.sleep(self.due)
 
     def take(self, lines: list[bytes], now: float, most: int = MAX_LINES) -> bool:
         """At most one line: from what the client holds to what is."""
-        update = self.view.current
-        if update is None or not self.ready:
+        if not self.ready:
             return False
         if now < self.due:
             self.sleep(self.due)
             return False
+        update = self.view.current
+        if update is not None:
+            self._step(update, lines, now)
+        self.view.rest(self)
+        return False
+
+    def _step(self, update: Update, lines: list[bytes], now: float) -> None:
         snapshot = self.sent is None and self.wants_snapshot
         line = self.view.line_if_news(update, self)
         if line is not None:
@@ -53,12 +60,6 @@ class MergeSlot(Slot):
                 self.realtime += 1
                 if self.period:
                     self.advance(now)
-        return False
-
-    def set_frequency(self, frequency: float) -> None:
-        """The view keeps limited and unlimited slots apart."""
-        super().set_frequency(frequency)
-        self.view.sort(self)
 
     def suppressed(self) -> int:
         """Whatever the view stepped through without this client."""

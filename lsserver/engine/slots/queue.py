@@ -19,6 +19,7 @@ class QueueSlot(BufferedSlot):
     """
     @ivar capacity: events that may wait; the oldest makes room for the newest.
     @ivar lossless: the client is told of every event that had to go (C{OV}).
+    @ivar queue: the events that wait, an empty tuple if none do.
     """
 
     __slots__ = ("capacity", "lossless", "queue")
@@ -27,11 +28,11 @@ class QueueSlot(BufferedSlot):
         super().__init__(*args, **kwargs)
         self.capacity = max(1, capacity)
         self.lossless = lossless
-        self.queue: deque[Update] = deque()
+        self.queue: deque[Update] | tuple[()] = ()
 
     def push(self, update: Update, now: float) -> None:
         """One more event."""
-        queue = self.queue
+        queue = self.queue or deque()
         if len(queue) >= self.capacity:
             queue.popleft()
             if self.lossless:
@@ -39,6 +40,7 @@ class QueueSlot(BufferedSlot):
             else:
                 self.filtered += 1
         queue.append(update)
+        self.queue = queue
         if not self.pending:
             if now >= self.due:
                 self.mark()
@@ -56,7 +58,7 @@ class QueueSlot(BufferedSlot):
         else:
             self.filtered += len(self.queue)
             before = [entry for entry in self.head if isinstance(entry, bytes)]
-        self.queue.clear()
+        self.queue = ()
         self.clear_after(before, 2 * self.capacity + 2)
 
     def take(self, lines: list[bytes], now: float, most: int = MAX_LINES) -> bool:
@@ -66,8 +68,18 @@ class QueueSlot(BufferedSlot):
         if self.head:
             most = self.take_head(lines, most)
         queue = self.queue
-        if not most or not queue:
-            return bool(self.head or queue)
+        if most and queue:
+            self._take_queue(queue, lines, now, most)
+            if queue:
+                # With a limit the slot wakes by itself.
+                return not self.period
+            self.queue = ()
+        elif self.head or queue:
+            return True
+        self.view.rest(self)
+        return False
+
+    def _take_queue(self, queue: deque[Update], lines: list[bytes], now: float, most: int) -> None:
         line = self.view.line
         if self.period:
             if now >= self.due:
@@ -76,8 +88,21 @@ class QueueSlot(BufferedSlot):
                 self.advance(now)
             if queue:
                 self.sleep(self.due)
-            return False
-        for _ in range(min(len(queue), most)):
-            lines.append(line(queue.popleft(), self))
-            self.realtime += 1
-        return bool(queue)
+        else:
+            for _ in range(min(len(queue), most)):
+                lines.append(line(queue.popleft(), self))
+                self.realtime += 1
+
+    # In a group
+
+    def kind(self) -> tuple[Any, ...]:
+        """The buffers must be alike."""
+        return *super().kind(), self.capacity, self.lossless
+
+    def waiting(self) -> tuple[Update, ...]:
+        """As in L{Slot}."""
+        return tuple(self.queue)
+
+    def wait_for(self, waiting: tuple[Update, ...]) -> None:
+        """As in L{Slot}."""
+        self.queue = deque(waiting) if waiting else ()

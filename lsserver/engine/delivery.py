@@ -1,0 +1,108 @@
+"""
+The last step of the fan-out: the same lines to many sessions, one system call for each.
+
+Nearly all of the time that a large fan-out takes is spent here, most of it in the kernel,
+whose data of a thousand sockets fill the caches. So the loop touches as little as it can of each
+session: of its stream what is read and written below, and the end of its log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
+
+from lsserver.engine.recovery import Entry, lines_of
+
+if TYPE_CHECKING:
+    from lsserver.engine.connection import Framing
+    from lsserver.engine.stream import Stream
+
+_log = Logger(namespace="LightstreamerLogger.pump")
+
+MAX_LINES = 1024
+"""Lines written in one turn, so that a long backlog does not keep the others waiting."""
+
+
+class Delivery:
+    """
+    One turn's writes to streams whose way is clear: nothing waits before them, and nothing limits them.
+
+    @ivar failed: streams whose transport could not even be asked.
+    """
+
+    __slots__ = ("_batched", "failed", "now")
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+        self._batched: list[Stream] = []
+        self.failed: list[Stream] = []
+
+    def add(self, streams: Iterable[Stream], lines: list[bytes], aside: list[Stream]) -> None:
+        """Lines that are not the only ones of this turn: each stream writes them with the others, in L{finish}."""
+        batched = self._batched
+        for stream in streams:
+            if stream.send is None or stream.dirty:
+                aside.append(stream)
+            elif stream.batch is None:
+                stream.batch = lines.copy()
+                batched.append(stream)
+            else:
+                stream.batch += lines
+
+    def finish(self) -> None:
+        """Write what was added."""
+        # Streams that have got the same lines write the same bytes.
+        alike: dict[tuple[bytes, ...], list[Stream]] = {}
+        for stream in self._batched:
+            assert stream.batch is not None
+            lines = tuple(stream.batch)
+            stream.batch = None
+            streams = alike.get(lines)
+            if streams is None:
+                alike[lines] = [stream]
+            else:
+                streams.append(stream)
+        self._batched.clear()
+        for lines, streams in alike.items():
+            self.write(streams, lines[0] if len(lines) == 1 else lines, [])
+
+    def write(self, streams: Iterable[Stream], entry: Entry, aside: list[Stream]) -> None:
+        """
+        Write the same lines to many.
+
+        @param aside: gets those that cannot be written to now, and so have got nothing.
+        """
+        lines = lines_of(entry)
+        data = b"".join(lines) if len(lines) > 1 else lines[0]
+        count, size, now = len(lines), len(data), self.now
+        framing: Framing | None = None
+        frame, length = b"", 0
+        for stream in streams:
+            send = stream.send
+            if send is None or stream.dirty:
+                aside.append(stream)
+                continue
+            try:
+                if size > stream.most or count > MAX_LINES or (stream.metered is not None and not stream.pay(size)):
+                    stream.put_back(lines)
+                    stream.schedule()
+                    continue
+                if stream.framing is not framing:
+                    framing = stream.framing
+                    assert framing is not None
+                    frame = framing.frame if framing.data is data else framing.encode(data)
+                    length = len(frame)
+                try:
+                    taken = send(frame)
+                except OSError:
+                    # No room in the socket; or it is broken, which the reactor finds out by itself.
+                    taken = 0
+                stream.last_write = now
+                stream.log.append(entry, count, size)
+                if taken != length:
+                    stream.unsent(frame[taken:])
+            except Exception:
+                _log.failure("writing to session {session} failed", session=stream.session_id)
+                self.failed.append(stream)
