@@ -51,6 +51,7 @@ export class Session {
   #keepalive; // as the server said last time
   #recoverUntil = null;
   #switching = false;
+  #leaving = null; // the link that the server was asked to close
   #wake = () => {};
   #stopped = false;
   #watch = new Watch({
@@ -187,7 +188,8 @@ export class Session {
   }
 
   async #openLink(kind) {
-    if (this.#link?.alive && this.#link.kind === kind && this.#link.address === this.#address) return;
+    const usable = this.#link?.alive && this.#link !== this.#leaving;
+    if (usable && this.#link.kind === kind && this.#link.address === this.#address) return;
     this.#dropLink();
     const link = kind === "ws" ? new WebSocketLink(this.#address) : new HttpLink(this.#address);
     this.#link = link;
@@ -292,6 +294,7 @@ export class Session {
 
   #askToRebind(closeSocket) {
     this.#watch.deadline(OPEN_TIMEOUT); // if no LOOP comes, treat the connection as cut
+    if (closeSocket) this.#leaving = this.#link;
     this.requests
       .add("control", { LS_op: "force_rebind", LS_polling_millis: 0, LS_close_socket: closeSocket || undefined, LS_cause: "api" },
         { once: true })

@@ -234,6 +234,24 @@ test("a change of the transport keeps the session", async () => {
   assert.ok(!statuses.includes("recovering"));
 });
 
+test("a change of mind while the transport changes: the socket that is being closed is not used again", async () => {
+  connect();
+  const first = await connected();
+  client.useTransport("http-polling");
+  const rebind = read(await sentBy(first, "control"));
+  assert.equal(rebind.LS_close_socket, "true");
+  client.useTransport("auto");
+  first.receive(`REQOK,${rebind.LS_reqId}`, "LOOP,0");
+  const second = await socket(1);
+  await sentBy(second, "bind_session");
+  assert.ok(!first.sent.some((text) => text.startsWith("bind_session")));
+  first.onclose({ code: 1000 });
+  second.receive(...CONOK);
+  await until(() => client.status.state === "connected", "connected");
+  assert.equal(client.status.transport, "ws-streaming");
+  assert.deepEqual(posts, []);
+});
+
 test("auto without WebSocket: created with a poll, then streamed over HTTP", async () => {
   webSocketsWork = false;
   connect();
