@@ -266,9 +266,21 @@ class Channel(http.HTTPChannel):
     def requestDone(self, request: http.Request) -> None:
         """A response is finished."""
         self._idle = True
+        if self._waitingForTransport:
+            # The base class would go on with what has been read: two thousand requests for a large page fit in one
+            # segment, and all the answers would wait for a client that reads none.
+            self.paused = True
+            self._networkProducer.pauseProducing()
         super().requestDone(request)
         if self._half_closed and not self._handlingRequest:
             self.loseConnection()
+
+    def resumeProducing(self) -> None:
+        """The transport has room again."""
+        super().resumeProducing()
+        if self.paused:
+            self.paused = False
+            LineReceiver.dataReceived(self, b"")
 
     # Refused before the end
 

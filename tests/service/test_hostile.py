@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from twisted.internet.threads import deferToThread
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SkipTest, TestCase
 
 from tests.service import certificates
 from tests.service.running import SECONDS, Running, adapters, folder, start
@@ -273,6 +273,40 @@ class Hostile(TestCase):
     def recovered(self, port: int) -> None:
         with Client(port) as client:
             client.session("fine")
+
+    async def test_answers_that_nobody_reads(self) -> None:
+        """However many requests come for however large a page: next to nothing of the answers is in memory."""
+        pages = folder(self)
+        (pages / "large.txt").write_bytes(b"x" * 100_000)
+        server = self.server("[[http_server]]\nendpoint = 'tcp:0:interface=127.0.0.1'", "--pages", str(pages))
+        (port,) = await self.ports(server, "Server")
+        assert server.transport is not None
+        status = Path(f"/proc/{server.transport.pid}/status")
+        if not status.exists():
+            raise SkipTest("memory is looked up in /proc")
+        await deferToThread(self.unread, port, status)
+
+    def unread(self, port: int, status: Path) -> None:
+        def memory() -> int:
+            return int(re.findall(r"VmRSS:\s+(\d+)", status.read_text())[0])
+
+        def page(client: Client) -> None:
+            client.socket.sendall(b"GET /large.txt HTTP/1.1\r\nHost: x\r\n\r\n")
+            client.until("x" * 1_000)
+
+        with Client(port) as good:
+            page(good)
+            before = memory()
+            greedy = [Client(port) for _ in range(3)]
+            for client in greedy:
+                client.socket.settimeout(1)
+                with contextlib.suppress(TimeoutError):
+                    client.socket.sendall(b"GET /large.txt HTTP/1.1\r\nHost: x\r\n\r\n" * 20_000)
+            with Client(port) as another:
+                page(another)
+            self.assertLess(memory() - before, 20_000, "kB")
+            for client in greedy:
+                client.socket.close()
 
     async def test_who_may_ask(self) -> None:
         """Pages of other sites get nothing, over HTTP and WebSocket, and no answer says more than it must."""

@@ -124,6 +124,60 @@ class Lengths(SynchronousTestCase):
         self.assertEqual(wire.take().count(b"REQOK\r\n"), 3)
 
 
+class Unread(SynchronousTestCase):
+    """A client that sends one request after the other and does not read the answers."""
+
+    def test_answers_do_not_pile_up(self) -> None:
+        """No request is looked at while the answers before it wait; none is forgotten."""
+        world = World()
+        world.kernel.hold = True
+        wire = world.connect()
+        wire.send(post("control", b"LS_reqId=1&LS_op=destroy&LS_session=S1") + HEARTBEAT * 20)
+        channel = wire.server.next
+        channel.pauseProducing()
+        world.kernel.decide()
+        self.assertEqual(wire.take().count(b"HTTP/1.1 200"), 1)
+        self.assertEqual(wire.producerState, "paused")
+        self.assertEqual(wire.send(HEARTBEAT), b"")
+        channel.resumeProducing()
+        self.assertEqual(wire.take().count(b"REQOK\r\n"), 21)
+        self.assertEqual(wire.producerState, "producing")
+        self.assertEqual(wire.send(HEARTBEAT).count(b"REQOK\r\n"), 1)
+
+    def test_full_again(self) -> None:
+        """Each time that the transport has room, only as much is answered as it takes."""
+        world = World()
+        wire = world.connect()
+        wire.send(HEARTBEAT)
+        channel = wire.server.next
+        write = wire.write
+
+        def full(data: bytes) -> None:
+            write(data)
+            channel.pauseProducing()
+
+        self.patch(wire, "write", full)
+        self.assertEqual(wire.send(HEARTBEAT * 10).count(b"HTTP/1.1 200"), 1)
+        for _ in range(9):
+            channel.resumeProducing()
+            self.assertEqual(wire.take().count(b"HTTP/1.1 200"), 1)
+        channel.resumeProducing()
+        self.assertEqual((wire.take(), wire.producerState), (b"", "producing"))
+
+    def test_too_late(self) -> None:
+        """It does not wait for ever."""
+        world = World()
+        world.kernel.hold = True
+        wire = world.connect()
+        wire.send(post("control", b"LS_reqId=1&LS_op=destroy&LS_session=S1") + HEARTBEAT * 20)
+        wire.server.next.pauseProducing()
+        world.kernel.decide()
+        world.clock.advance(20)
+        world.clock.advance(15)
+        self.assertIsNotNone(wire.lost)
+        self.assertEqual(world.clock.getDelayedCalls(), [])
+
+
 class Garbage(SynchronousTestCase):
     def test_garbage(self) -> None:
         """400, and the end of the connection."""
