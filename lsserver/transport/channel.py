@@ -261,6 +261,14 @@ class Channel(http.HTTPChannel):
             self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, b"There are too many headers.\r\n")
             return False
         accepted: bool = super().headerReceived(line)
+        if (
+            accepted
+            and line[:5].lower() == b"host:"
+            and len(self.requests[-1].requestHeaders.getRawHeaders("host")) > 1
+        ):
+            # A proxy may have believed the other one.
+            self.refuse(HTTPStatus.BAD_REQUEST, b"There is more than one Host.\r\n")
+            return False
         return accepted
 
     def requestDone(self, request: http.Request) -> None:
@@ -289,6 +297,10 @@ class Channel(http.HTTPChannel):
     def refuse_rest(self) -> None:
         """The request is too long."""
         self.refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b"The request is too long.\r\n")
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        """What the base class does not understand, answered with a whole head."""
+        self.refuse(HTTPStatus.BAD_REQUEST, b"The request cannot be understood.\r\n")
 
     def refuse(self, status: HTTPStatus, body: bytes) -> None:
         """Answer now, without reading the rest of the request, and close the connection."""
