@@ -74,7 +74,9 @@ class _Shared:
 
             playwright = sync_playwright().start()
             self._close_at_end(playwright.stop)
-            self._browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+            self._browser = playwright.chromium.launch(
+                executable_path=CHROMIUM, args=ARGUMENTS, timeout=2 * WAIT_MILLIS
+            )
             self._close_at_end(self._browser.close)
         return self._browser
 

@@ -109,7 +109,9 @@ def in_chromium(url: str, look: Callable[[Page], T]) -> Deferred[T]:
         from playwright.sync_api import sync_playwright
 
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=driver.CHROMIUM, args=driver.ARGUMENTS)
+            browser = playwright.chromium.launch(
+                executable_path=driver.CHROMIUM, args=driver.ARGUMENTS, timeout=2 * driver.WAIT_MILLIS
+            )
             page = browser.new_page()
             page.set_default_timeout(driver.WAIT_MILLIS)
             page.goto(url)

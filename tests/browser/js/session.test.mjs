@@ -77,9 +77,9 @@ function connect(options) {
   client.connect();
 }
 
-/** Wait until there is such a thing, at most five seconds. */
+/** Wait until there is such a thing, at most a minute. */
 async function until(find, what) {
-  for (const end = Date.now() + 5000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 2))) {
+  for (const end = Date.now() + 60000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 2))) {
     const found = find();
     if (found) return found;
   }

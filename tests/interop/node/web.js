@@ -17,6 +17,9 @@ const FILES = {
   "/sdk.js": [`${process.cwd()}/node_modules/lightstreamer-client-web/lightstreamer-core.esm.js`, "text/javascript"],
 };
 
+// On a machine that is busy with other things.
+const PATIENCE = 120000;
+
 const server = createServer(async (request, response) => {
   const [file, type] = FILES[request.url] ?? [];
   if (!file) {
@@ -38,12 +41,12 @@ runs.forEach((run, number) => {
 });
 
 await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-const browser = await chromium.launch({ executablePath: process.argv[2], args: ["--no-sandbox"] });
+const browser = await chromium.launch({ executablePath: process.argv[2], args: ["--no-sandbox"], timeout: PATIENCE });
 // A test that has a certificate of its own says so. Chromium has no option to trust one file.
 const page = await browser.newPage({ ignoreHTTPSErrors: "CA_FILE" in process.env });
 page.on("pageerror", (error) => process.stderr.write(`page: ${error.stack}\n`));
 await page.exposeFunction("tell", (lines) => lines.forEach((line) => tell(...line)));
-await page.goto(`http://127.0.0.1:${server.address().port}/`);
+await page.goto(`http://127.0.0.1:${server.address().port}/`, { timeout: PATIENCE });
 await page.evaluate(([runs, width]) => window.playAll(runs, width), [runs, width]);
 await browser.close();
 // What a slow reader has not read yet must still get there.
