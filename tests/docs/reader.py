@@ -124,6 +124,6 @@ def copy_of_the_project(to: Path) -> None:
     """What somebody who has just cloned the project has, as far as it is installed."""
     root = Path(__file__).resolve().parents[2]
     for name in ("lsserver", "twisted", "adapters"):
-        shutil.copytree(root / name, to / name, ignore=shutil.ignore_patterns("__pycache__", "dropin.cache"))
+        shutil.copytree(root / name, to / name, ignore=shutil.ignore_patterns("__pycache__", "*dropin.cache*"))
     for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(root / name, to)

@@ -19,7 +19,7 @@ from lsserver import __version__, installed
 from tests.service.running import ROOT, folder, start
 
 LEFT_OUT = shutil.ignore_patterns(
-    ".*", "_trial_temp*", "node_modules", "__pycache__", "*.egg-info", "build", "dist", "venv", "dropin.cache"
+    ".*", "_trial_temp*", "node_modules", "__pycache__", "*.egg-info", "build", "dist", "venv", "*dropin.cache*"
 )
 
 
@@ -28,7 +28,7 @@ def files_below(path: Path) -> set[str]:
     return {
         str(file.relative_to(path))
         for file in path.rglob("*")
-        if file.is_file() and "__pycache__" not in file.parts and file.name != "dropin.cache"
+        if file.is_file() and "__pycache__" not in file.parts and "dropin.cache" not in file.name
     }
 
 
