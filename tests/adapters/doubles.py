@@ -17,7 +17,7 @@ from lsserver.adapters.invocation import CallSettings
 from lsserver.adapters.providers import DataProvider, MetadataProvider
 
 T = TypeVar("T")
-PATIENCE = 10.0
+PATIENCE = 60.0
 """Seconds for a thread to do what it is told at once."""
 
 

@@ -120,7 +120,7 @@ class TlsCase(TestCase):
         endpoint = wrapClientTLS(options, HostnameEndpoint(reactor, "127.0.0.1", port))
         peer = await endpoint.connect(Factory.forProtocol(Peer))
         peer.transport.write(RAC.encode() + b"\n")
-        line: str = await peer.line.addTimeout(20, reactor)
+        line: str = await peer.line.addTimeout(120, reactor)
         peer.transport.abortConnection()
         await peer.gone
         return line
@@ -274,7 +274,7 @@ class InvertedTests(TlsCase):
         for _ in range(2):
             peer = await remote.come()
             peer.transport.write(RAC.encode() + b"\n")
-            self.assertIn("|DPI|S|ARI.version", await peer.line.addTimeout(20, reactor))
+            self.assertIn("|DPI|S|ARI.version", await peer.line.addTimeout(120, reactor))
             peer.transport.abortConnection()
             await peer.gone
 
@@ -310,7 +310,7 @@ class InvertedTests(TlsCase):
             proxy = self.proxy(remote_host=host, request_reply_port=str(port.getHost().port), **trust, **more)
             peer = await remote.come()
             peer.transport.write(RAC.encode() + b"\n")
-            self.assertIn("|DPI|S|ARI.version", await peer.line.addTimeout(20, reactor))
+            self.assertIn("|DPI|S|ARI.version", await peer.line.addTimeout(120, reactor))
             await proxy.stop()
             await peer.gone
 
@@ -331,7 +331,7 @@ class Listening(Factory):
             waiter.callback(self._come.pop(0))
         else:
             self._waiting.append(waiter)
-        return waiter.addTimeout(20, reactor)
+        return waiter.addTimeout(120, reactor)
 
     def buildProtocol(self, addr: Any) -> Peer:
         peer = Peer()
