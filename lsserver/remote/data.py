@@ -252,9 +252,11 @@ class RemoteDataProvider(Proxy):
         start = None
         for line in lines:
             parts = line.split("|S|")
-            head = heads.get(parts[2]) if len(parts) > 2 else None
-            if head is not None:
-                item, snapshot = head
+            try:
+                item, snapshot = heads[parts[2]]
+            except LookupError:
+                pass
+            else:
                 names = parts[3::2]
                 values: list[Any] = parts[4::2]
                 # In one piece they are looked through in no time.

@@ -197,18 +197,21 @@ class MergeChannel(Channel[MergeView]):
         super().__init__(item)
         self.known = False
         self._values: dict[str, Value] = {}
-        # The last event of each shape, oldest first, that has not been merged yet. As each
-        # of them replaces the one before of its shape, they are merged when somebody looks.
-        self._unmerged: dict[Shape, list[Value]] = {}
+        # The newest event, and of each other shape the last one before, oldest first. As each of them
+        # replaces the one before of its shape, they are merged when somebody looks.
         self._shape: Shape | None = None
+        self._newest: list[Value] = []
+        self._unmerged: dict[Shape, list[Value]] = {}
 
     @property
     def values(self) -> dict[str, Value]:
-        if self._unmerged:
+        if self._shape is not None:
             self._merge()
         return self._values
 
     def _merge(self) -> None:
+        if self._shape is not None:
+            self._unmerged[self._shape] = self._newest
         for shape, values in self._unmerged.items():
             self._values.update(zip(shape.names, values, strict=True))
         self._unmerged.clear()
@@ -252,23 +255,30 @@ class MergeChannel(Channel[MergeView]):
 
     def publish_values(self, shape: Shape, values: list[Value]) -> None:
         """A real-time event in two parts."""
-        unmerged = self._unmerged
         before = None
         if shape is self._shape:
-            before = unmerged[shape]
+            before = self._newest
         else:
-            # To the end of the line.
-            unmerged.pop(shape, None)
-            if len(unmerged) >= MAX_SHAPES:
-                self._merge()
-            self._shape = shape
-            self.known = True
-        unmerged[shape] = values
+            self._change(shape)
+        self._newest = values
         if self.views:
             for view in self.all_views():
                 view.step_values(shape, values, before)
                 if view.private:
                     self._publish_private(view, False)
+
+    def _change(self, shape: Shape) -> None:
+        """The newest event has another shape from now on."""
+        unmerged = self._unmerged
+        if self._shape is not None:
+            unmerged[self._shape] = self._newest
+        # The one before of that shape gives up its place in the line.
+        unmerged.pop(shape, None)
+        if len(unmerged) >= MAX_SHAPES:
+            self._shape = None
+            self._merge()
+        self._shape = shape
+        self.known = True
 
     def _publish_private(self, view: MergeView, is_snapshot: bool) -> None:
         now = self.item.now()
