@@ -18,12 +18,21 @@ _AppLogger: Any = twistd._SomeApplicationRunner.loggerFactory  # type: ignore[at
 """How C{twistd} logs on this operating system."""
 
 
+WEBSOCKETS = "autobahn"
+"""
+The library for WebSockets, which has three warnings for every client that does not keep to the rules: whoever wants to
+fills the log with them. Ours has one line, for those who want to know.
+"""
+
+
 def predicate(level: str, categories: Mapping[str, str]) -> LogLevelFilterPredicate:
     """
     What decides about each line; its levels can be changed while the server runs.
     Levels are the names of L{elements.LEVELS<lsserver.elements.LEVELS>}.
     """
-    decision = LogLevelFilterPredicate(defaultLogLevel=LogLevel.levelWithName(level))
+    usual = LogLevel.levelWithName(level)
+    decision = LogLevelFilterPredicate(defaultLogLevel=usual)
+    decision.setLogLevelForNamespace(WEBSOCKETS, max(usual, LogLevel.error))
     for category, least in categories.items():
         decision.setLogLevelForNamespace(category, LogLevel.levelWithName(least))
     return decision

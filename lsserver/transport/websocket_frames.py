@@ -182,6 +182,8 @@ class FrameProtocol(LeanProtocol):
             self._drop_call.cancel()
             self._drop_call = None
         self._stop_deadline()
+        if self.failedByMe:
+            _log.info("{peer}: {why}; WebSocket closed", peer=self.peer, why=self.wasNotCleanReason)
         self.state = self.STATE_CLOSED
         if self.lease is not None:
             self.lease.end()

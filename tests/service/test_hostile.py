@@ -308,6 +308,30 @@ class Hostile(TestCase):
             for client in greedy:
                 client.socket.close()
 
+    async def test_the_log_is_not_theirs(self) -> None:
+        """Who breaks the rules of WebSockets has no line, or one of ours if that is wished."""
+        for level, lines in (("warn", 0), ("info", 20)):
+            server = self.server(
+                "log_level = 'warn'\n[[http_server]]\nendpoint = 'tcp:0:interface=127.0.0.1'\n"
+                "[websocket]\nmax_closing_wait_millis = 10\n[log_config]\n"
+                f"'LightstreamerLogger.init' = 'info'\n'LightstreamerLogger.connections.WS' = '{level}'\n"
+            )
+            (port,) = await self.ports(server, "Server")
+            await deferToThread(self.rules, port)
+            await server.printed(rf"(?s)listening on(?:.*?WebSocket closed){{{lines}}}")
+            self.assertEqual(server.text.count("WebSocket closed"), lines, server.text)
+            self.assertNotIn("autobahn", server.text)
+
+    def rules(self, port: int) -> None:
+        for wrong in [b"\x81\x02hi", frame(1, b"\xff"), b"\xf1\x80aaaa", frame(3, b"")] * 5:
+            with Client(port) as client:
+                client.socket.sendall(WEBSOCKET)
+                client.until("\r\n\r\n")
+                client.socket.sendall(wrong)
+                with contextlib.suppress(ConnectionResetError):
+                    while client.socket.recv(1_000):
+                        pass
+
     async def test_who_may_ask(self) -> None:
         """Pages of other sites get nothing, over HTTP and WebSocket, and no answer says more than it must."""
         server = self.server(
