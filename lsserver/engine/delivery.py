@@ -8,7 +8,7 @@ session: of its stream what is read and written below, and the end of its log.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
@@ -16,13 +16,39 @@ from twisted.logger import Logger
 from lsserver.engine.recovery import Entry, lines_of
 
 if TYPE_CHECKING:
+    from lsserver.engine.binding import Binding
     from lsserver.engine.connection import Framing
+    from lsserver.engine.recovery import RecoveryLog
     from lsserver.engine.stream import Stream
 
 _log = Logger(namespace="LightstreamerLogger.pump")
 
 MAX_LINES = 1024
 """Lines written in one turn, so that a long backlog does not keep the others waiting."""
+
+
+class Outlet:
+    """
+    What a delivery touches of each stream. It is a class of its own so that these attributes are neighbours
+    in memory: slots are laid out by class, and within one by name.
+
+    @ivar dirty: the flusher has the stream in its list.
+    @ivar framing: makes what C{send} takes.
+    @ivar last_write: when anything was written, in seconds.
+    @ivar log: what was sent.
+    @ivar metered: the connection, if its length is limited.
+    @ivar send: the short way to the socket, see L{IStreamConnection<lsserver.engine.connection.IStreamConnection>};
+        C{None} while there is none, or what is written must be looked at one by one (polls, bandwidth).
+    """
+
+    __slots__ = ("dirty", "framing", "last_write", "log", "metered", "send")
+
+    dirty: bool
+    framing: Framing | None
+    last_write: float
+    log: RecoveryLog
+    metered: Binding | None
+    send: Callable[[bytes], int] | None
 
 
 class Delivery:
@@ -39,7 +65,7 @@ class Delivery:
         self._batched: list[Stream] = []
         self.failed: list[Stream] = []
 
-    def add(self, streams: Iterable[Stream], lines: list[bytes], aside: list[Stream]) -> None:
+    def add(self, streams: Collection[Stream], lines: list[bytes], aside: list[Stream]) -> None:
         """Lines that are not the only ones of this turn: each stream writes them with the others, in L{finish}."""
         batched = self._batched
         for stream in streams:
@@ -68,9 +94,9 @@ class Delivery:
         for lines, streams in alike.items():
             self.write(streams, lines[0] if len(lines) == 1 else lines, [])
 
-    def write(self, streams: Iterable[Stream], entry: Entry, aside: list[Stream]) -> None:
+    def write(self, streams: Collection[Stream], entry: Entry, aside: list[Stream]) -> None:
         """
-        Write the same lines to many.
+        Write the same lines to many, at least one.
 
         @param aside: gets those that cannot be written to now, and so have got nothing.
         """
@@ -79,13 +105,15 @@ class Delivery:
         count, size, now = len(lines), len(data), self.now
         framing: Framing | None = None
         frame, length = b"", 0
+        # All streams have the same settings.
+        too_much = count > MAX_LINES or size > next(iter(streams)).most
         for stream in streams:
             send = stream.send
             if send is None or stream.dirty:
                 aside.append(stream)
                 continue
             try:
-                if size > stream.most or count > MAX_LINES or (stream.metered is not None and not stream.pay(size)):
+                if too_much or (stream.metered is not None and not stream.pay(size)):
                     stream.put_back(lines)
                     stream.schedule()
                     continue

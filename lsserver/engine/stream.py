@@ -9,19 +9,18 @@ slow client misses is not queued up but stays in the slots, which conflate it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from twisted.logger import Logger
 
 from lsserver.engine.bandwidth import Bandwidth
 from lsserver.engine.binding import Binding
-from lsserver.engine.delivery import MAX_LINES
+from lsserver.engine.delivery import MAX_LINES, Outlet
 from lsserver.engine.recovery import RecoveryLog
 from lsserver.engine.wheel import TICK
 
 if TYPE_CHECKING:
-    from lsserver.engine.connection import Framing
     from lsserver.engine.dialect import IDialect
     from lsserver.engine.flusher import Flusher
     from lsserver.engine.settings import EngineSettings
@@ -59,17 +58,11 @@ class StreamOwner(Protocol):
         """Something is wrong on our side; the session can't go on."""
 
 
-class Stream:
+class Stream(Outlet):
     """
     @ivar pending: lines and slots, in the order in which they came up.
-    @ivar dirty: the flusher has the stream in its list.
     @ivar binding: the connection, C{None} while unbound.
-    @ivar send: the short way to the socket, see L{IStreamConnection<lsserver.engine.connection.IStreamConnection>};
-        C{None} while there is none, or what is written must be looked at one by one (polls, bandwidth).
-    @ivar framing: makes what C{send} takes.
-    @ivar metered: the connection, if its length is limited.
     @ivar batch: lines that this turn's L{Delivery<lsserver.engine.delivery.Delivery>} has gathered.
-    @ivar last_write: when anything was written, in seconds.
     @ivar most: bytes written at once.
     @ivar lateness: seconds by which an update may be late without the next being late as well.
     """
@@ -85,16 +78,10 @@ class Stream:
         "binding",
         "closed",
         "dialect",
-        "dirty",
         "flusher",
-        "framing",
-        "last_write",
         "lateness",
-        "log",
-        "metered",
         "most",
         "pending",
-        "send",
         "session_id",
         "settings",
         "wheel",
@@ -124,9 +111,9 @@ class Stream:
         self.binding: Binding | None = None
         self.closed = False
         self.dirty = False
-        self.send: Callable[[bytes], int] | None = None
-        self.framing: Framing | None = None
-        self.metered: Binding | None = None
+        self.send = None
+        self.framing = None
+        self.metered = None
         self.batch: list[bytes] | None = None
         self.last_write = wheel.now()
         self.most = settings.max_recovery_length // PART or MAX_WRITE
