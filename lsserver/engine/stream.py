@@ -141,7 +141,8 @@ class Stream(Outlet):
     def enqueue(self, slot: Slot) -> None:
         """A slot has something to say."""
         self.pending.append(slot)
-        self.schedule()
+        if not self.dirty:
+            self.schedule()
 
     def withdraw(self, slots: Iterable[Slot]) -> None:
         """Slots are gone, all those of a subscription at once: each look through what waits may be a long one."""

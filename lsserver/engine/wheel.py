@@ -61,7 +61,7 @@ class Timer:
         function, arguments = self._function, self._arguments
         if function is None:
             return
-        if self.when > self._wheel.now():
+        if self.when > self._wheel.turned_at:
             self._wheel.put(self.when, self)
             return
         self.cancel()
@@ -69,7 +69,11 @@ class Timer:
 
 
 class Wheel:
-    """Timers on a clock, at most one L{TICK} late and never early."""
+    """
+    Timers on a clock, at most one L{TICK} late and never early.
+
+    @ivar turned_at: when the newest turn began, which is what the alarms that it fires may take for now.
+    """
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
@@ -78,6 +82,7 @@ class Wheel:
         self._call: IDelayedCall | None = None
         self._next = 0
         self._past = -1
+        self.turned_at = -math.inf
 
     def now(self) -> float:
         """Seconds on the clock."""
@@ -95,6 +100,11 @@ class Wheel:
 
         @return: when it will fire.
         """
+        # There is no bucket in the past, and none beyond the horizon.
+        bucket = self._buckets.get(math.ceil(when / TICK)) if when < math.inf else None
+        if bucket is not None:
+            bucket.append(alarm)
+            return when
         when = min(when, self._clock.seconds() + HORIZON)
         tick = max(math.ceil(when / TICK), self._past + 1)
         bucket = self._buckets.get(tick)
@@ -129,7 +139,8 @@ class Wheel:
         self._call = None
         # What is asked for from now on comes in a later tick, so that a timer that
         # sets itself again for a time in the past cannot keep this turn going.
-        self._past = tick = math.floor(self._clock.seconds() / TICK)
+        self.turned_at = self._clock.seconds()
+        self._past = tick = math.floor(self.turned_at / TICK)
         ticks = self._ticks
         while ticks and ticks[0] <= tick:
             for timer in self._buckets.pop(heappop(ticks)):

@@ -112,9 +112,12 @@ class Slot(ABC):
 
     def fire(self) -> None:
         """The wheel has come to an alarm. One that was overtaken by an earlier one finds another time here, or none."""
-        if 0.0 < self.wake_at <= self.stream.wheel.now():
+        stream = self.stream
+        if 0.0 < self.wake_at <= stream.wheel.turned_at:
             self.wake_at = 0.0
-            self.mark()
+            if not self.pending:
+                self.pending = True
+                stream.enqueue(self)
 
     def close(self) -> None:
         """The subscription is gone, and the stream knows: no turn is asked for any more."""

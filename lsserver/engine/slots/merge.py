@@ -45,7 +45,11 @@ class MergeSlot(Slot):
         update = self.view.current
         if update is not None:
             self._step(update, lines, now)
-        self.view.rest(self)
+        if self.period:
+            # As L{View.rest} would do, and often.
+            self.view.idle[self] = None
+        else:
+            self.view.rest(self)
         return False
 
     def _step(self, update: Update, lines: list[bytes], now: float) -> None:
