@@ -391,9 +391,10 @@ class Session:
         return self.stream.memory + self._messages.memory
 
     def check_memory(self) -> None:
-        """C{max_session_memory}."""
-        most = self.settings.max_session_memory
-        if most is not None and (memory := self.memory) > most:
+        """To be called if there is a C{max_session_memory}."""
+        most, memory = self.settings.max_session_memory, self.memory
+        assert most is not None
+        if memory > most:
             self.vanish(f"{memory} bytes are kept for it, more than max_session_memory")
 
     # The end
