@@ -4,8 +4,9 @@ elements C{max_reactor_lag_millis}, C{server_pool_max_queue}, C{prestarted_max_q
 
 A call that is due every L{PERIOD} tells by how much the reactor is late. When it is late
 again and again, or more calls of adapters wait than may, the server is overloaded: new
-sessions are refused or wait at the door, and whoever is in goes on, with fewer and
-larger writes. It is over when a second has passed in which all was well.
+sessions are refused or wait at the door, and whoever is in goes on; with fewer and
+larger writes if it is the reactor that is late, since an adapter that is slow is no reason to
+let anybody wait for his updates. It is over when a second has passed in which all was well.
 """
 
 from __future__ import annotations
@@ -89,6 +90,7 @@ class Load:
         self._call: IDelayedCall | None = None
         self._due = 0.0
         self._late = 0
+        self._busy = False
         self._calm = 0
         self.lag = 0.0
         self.overloaded = False
@@ -145,6 +147,8 @@ class Load:
         most = self._settings.max_reactor_lag_millis / 1000
         late = bool(most) and self.lag > most
         self._late = self._late + 1 if late else 0
+        if self._late >= LATE_LOOKS:
+            self._busy = True
         full = self._full()
         if self._late >= LATE_LOOKS or full is not None:
             self._calm = 0
@@ -169,11 +173,13 @@ class Load:
     def _go_on(self, now: float) -> None:
         """Another look during an overload."""
         if self._calm < CALM_LOOKS:
-            self._flusher.stretch(min(max(self.lag, PERIOD), MAX_STRETCH))
+            if self._busy:
+                self._flusher.stretch(min(max(self.lag, PERIOD), MAX_STRETCH))
             for waiting in [one for one in self._door if one.until <= now or one.decided.called]:
                 self._door.remove(waiting)
                 self._refuse(waiting)
             return
+        self._busy = False
         self._flusher.stretch(0.0)
         for _ in range(min(len(self._door), ADMITTED_PER_LOOK)):
             waiting = self._door.popleft()

@@ -135,6 +135,22 @@ class Stretched(LoadCase):
         self.world.turn()
         self.assertEqual(client.lines()[-1], "U,1,1,99")
 
+    def test_not_because_of_an_adapter(self) -> None:
+        """Who has his session does not wait for his updates since an adapter is slow."""
+        client = self.world.session()
+        client.subscribe(1, "MERGE", "item", "a", "")
+        client.read()
+        self.world.set.waiting_calls = 101
+        self.lag(0)
+        self.assertTrue(self.load.overloaded)
+        self.assertEqual(self.updates(client, 1), 100)
+        self.lag(1.5, 1.5)
+        self.assertLess(self.updates(client, 1), 12, "now the reactor is late as well")
+        self.world.set.waiting_calls = 0
+        self.updates(client, 1.5)
+        self.assertFalse(self.load.overloaded)
+        self.assertEqual(self.updates(client, 1), 100)
+
     def test_never_less_than_usual(self) -> None:
         self.use(max_delay_millis=200)
         client = self.world.session()
