@@ -13,6 +13,7 @@ forced. Subscribers are WebSocket sessions with all items, whose bytes are throw
 from __future__ import annotations
 
 import argparse
+import os
 import selectors
 import socket
 import statistics
@@ -209,6 +210,9 @@ def main() -> None:
         serve(arguments.serve)
         return
     with LineReaderProcess() as floor, RemoteServer() as server:
+        if (os.cpu_count() or 1) > 1:
+            # The servers have the other core.
+            os.sched_setaffinity(0, {int(machine.LOAD_CORE)})
         for count in arguments.subscribers:
             subscribers = Subscribers(server.port, count, arguments.fields)
             # Fewer where each of them is much work.
