@@ -79,8 +79,8 @@ class Host(Protocol):
     def remote_refused(self, counterpart: Counterpart, error: Exception) -> None:
         """The remote has not; its connections are being closed."""
 
-    def remote_lost(self, counterpart: Counterpart, why: str, was_ready: bool, logged: bool) -> None:
-        """Its connections are gone or going; C{logged} if the log says so already."""
+    def remote_lost(self, counterpart: Counterpart, why: str, was_ready: bool, was_refused: bool) -> None:
+        """Its connections are gone or going; the log says already why it was refused."""
 
     def lines_received(self, counterpart: Counterpart, lines: list[str]) -> None:
         """Lines of a remote that is ready."""
@@ -109,6 +109,8 @@ class Counterpart:
         self._waived: set[RemoteConnection] = set()
         self._pending: PendingRequests | None = None
         self._stray = 0
+        # The log says why.
+        self._refused = False
 
     @property
     def label(self) -> str:
@@ -149,12 +151,11 @@ class Counterpart:
         else:
             self.main.send(line)
 
-    def drop(self, why: str, close_reason: str | None = None, logged: bool = False) -> None:
+    def drop(self, why: str, close_reason: str | None = None) -> None:
         """
         End the connections.
 
         @param close_reason: say it to the remote, if it understands that.
-        @param logged: the log has a line about it already, more telling than C{why}.
         """
         if self.state is State.CLOSED:
             return
@@ -171,7 +172,7 @@ class Counterpart:
                 connection.close(why, line)
         if self._pending is not None:
             self._pending.fail(RemoteAwayError(f"{self._host.label}: the remote has gone: {why}"))
-        self._host.remote_lost(self, why, was_ready, logged)
+        self._host.remote_lost(self, why, was_ready, self._refused)
 
     def _may_close(self, connection: RemoteConnection, was_ready: bool) -> bool:
         if not self._settings.close_packet:
@@ -270,6 +271,7 @@ class Counterpart:
         if self._accepts(credentials):
             self._advance()
         else:
+            self._refused = True
             _log.error(
                 "{label}: wrong credentials of user {user!r}, the connection is closed",
                 label=self.label,
@@ -293,7 +295,7 @@ class Counterpart:
 
     def _refuse(self, connection: RemoteConnection) -> None:
         del self._patience[connection]
-        self.drop(requests.WRONG_CREDENTIALS, requests.WRONG_CREDENTIALS, logged=True)
+        self.drop(requests.WRONG_CREDENTIALS, requests.WRONG_CREDENTIALS)
 
     def _nobody(self, connection: RemoteConnection) -> None:
         del self._patience[connection]
@@ -354,4 +356,5 @@ class Counterpart:
         refused: Callable[[Counterpart, Exception], None] = self._host.remote_refused
         assert isinstance(error, Exception)
         refused(self, error)
-        self.drop("it could not be initialized", logged=True)
+        self._refused = True
+        self.drop("it could not be initialized")

@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IDelayedCall, IListeningPort
 from twisted.internet.protocol import Factory
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 
 from lsserver.adapters.errors import DataProviderError, MetadataProviderError
 from lsserver.adapters.interfaces import IAdapterContext
@@ -300,12 +300,13 @@ class Proxy:
         if self.settings.remote_host is not None and not self._connections:
             self._connect()
 
-    def remote_lost(self, counterpart: Counterpart, why: str, was_ready: bool, logged: bool) -> None:
+    def remote_lost(self, counterpart: Counterpart, why: str, was_ready: bool, was_refused: bool) -> None:
         """The remote is gone; for a plain proxy that is the end."""
         self._counterpart = None
         if not was_ready:
-            if not self._stopping and not logged:
-                _log.warn("{label}: the connection has ended: {why}", label=counterpart.label, why=why)
+            if not self._stopping:
+                level = LogLevel.info if was_refused else LogLevel.warn
+                _log.emit(level, "{label}: the connection has ended: {why}", label=counterpart.label, why=why)
             return
         self.remote = None
         if self._stopping:

@@ -201,6 +201,10 @@ class CredentialTests(RemoteCase):
         remote.send("1|RAC|S|user|S|u|S|password|S|secret")
         self.refused(remote)
         self.assertEqual((len(self.logs("error")), self.logs("warn")), (1, []))
+        impatient = self.connect()
+        impatient.send("1|RAC|S|user|S|u|S|password|S|secret")
+        impatient.leave()
+        self.assertEqual((len(self.logs("error")), self.logs("warn")), (2, []))
 
     def test_without_the_close_packet(self) -> None:
         self.metadata(close_packet="N", **AUTH)
