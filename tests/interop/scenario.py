@@ -25,7 +25,8 @@ frequency      ask for another maximum frequency of C{sub}, the C{value}
 read           what the client knows: C{item}, C{field}, and C{key} in COMMAND
 send           a message: C{text}, C{sequence}, C{wait} (ms), C{queue} it while
                disconnected; C{as} names its outcome
-until          wait until as many events as C{count} begin like C{event}
+until          wait until as many events as C{count} begin like C{event}, or so
+               many as C{further} more than have come so far
 outside        the test does C{what} to the connection
 =============  ==================================================================
 
@@ -318,6 +319,10 @@ class Script:
     def until(self, *event: Any, count: int = 1) -> None:
         """Wait for events."""
         self._do("until", event=list(event), count=count)
+
+    def until_further(self, *event: Any, count: int = 1) -> None:
+        """Wait for events beyond those that have come by then."""
+        self._do("until", event=list(event), further=count)
 
     def see(self, channel: str, *events: Event) -> None:
         """

@@ -19,8 +19,9 @@ export async function play(sdk, run, report) {
   try {
     for (const [number, step] of run.steps.entries()) {
       if (step.do === "until") {
-        const count = step.count ?? 1;
-        const enough = () => seen.filter((event) => matches(step.event, event)).length >= count;
+        const found = () => seen.filter((event) => matches(step.event, event)).length;
+        const count = step.further ? found() + step.further : step.count ?? 1;
+        const enough = () => found() >= count;
         if (!(await until(enough, waiting))) return `step ${number}: never saw ${JSON.stringify(step)}`;
       } else {
         player[step.do](step);

@@ -95,11 +95,14 @@ class Player:
                 client.disconnect()
         return None
 
-    def do_until(self, event: list[Any], count: int = 1) -> bool:
+    def do_until(self, event: list[Any], count: int = 1, further: int = 0) -> bool:
+        def found() -> int:
+            return sum(matches(event, one) for one in self.seen)
+
         with self.news:
-            return self.news.wait_for(
-                lambda: sum(matches(event, one) for one in self.seen) >= count, timeout=STEP_SECONDS
-            )
+            if further:
+                count = found() + further
+            return self.news.wait_for(lambda: found() >= count, timeout=STEP_SECONDS)
 
     def do_connect(
         self,

@@ -127,17 +127,17 @@ def short_responses(s: Script) -> None:
 @scenario(lambda sdk, transport: transport in ("WS-STREAMING", "HTTP-STREAMING", None))
 def silence(s: Script) -> None:
     """
-    Keepalives come, heartbeats are understood: nothing is stalled for eight seconds. Without keepalives it would be
-    after six; the five of them beyond one second are for machines that have other things to do.
+    Keepalives come, heartbeats are understood: nothing is stalled for six seconds. Without keepalives it would be
+    after four and a half; all of them beyond one second are for machines that have other things to do.
     """
     options = {
         "KeepaliveInterval": 1000,
-        "StalledTimeout": 5000,
+        "StalledTimeout": 3500,
         "ReconnectTimeout": 5000,
         "ReverseHeartbeatInterval": 700,
     }
     s.connect(options=options)
-    s.send("slow:8000:", "m")
+    s.send("slow:6000:", "m")
     s.until("m")
     s.leave_out("m")
 
