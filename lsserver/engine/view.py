@@ -88,7 +88,8 @@ class View(ABC, Generic[S]):
         """A slot has sent everything that it had: perhaps it can go with others from now on."""
         if slot.hooks is not None:
             return
-        if slot.period or slot.sent is None or slot.stream.send is None:
+        # One alone needs no group, which is larger than the slot.
+        if slot.period or slot.sent is None or slot.stream.send is None or len(self.slots) == 1:
             self.tell(slot)
             return
         kind = slot.kind()

@@ -68,6 +68,18 @@ class Membership(Base):
                 whole = [["2"]] if (mode, more) == ("MERGE", "") else [["1", "2"]]
                 self.assertEqual(self.updates(), whole * 3, mode)
 
+    def test_alone(self) -> None:
+        """No group for one; but when others come, it goes with them."""
+        self.use(1)
+        self.subscribe("MERGE")
+        self.assertEqual(self.groups(), [None])
+        self.clients.append(self.world.session())
+        self.subscribe("MERGE", sub_id=1)
+        self.say("1")
+        self.updates()
+        self.assertEqual(self.groups()[0], self.groups()[1])
+        self.assertIsNotNone(self.groups()[0])
+
     def test_only_slots_of_a_kind(self) -> None:
         """Diffs, buffers and frequencies may differ."""
         self.use(0)
