@@ -82,8 +82,7 @@ class Group:
         lists: list[bytes] = []
         aside: list[Stream] = []
         left: list[Slot] = []
-        # A session may have the item twice, and is to be written to once.
-        alone = alone and len(self.members) == 1
+        alone = alone and not self._double()
         if self._take(lists, delivery.now):
             for prefix, members in self.members.items():
                 if lists:
@@ -105,6 +104,13 @@ class Group:
             slot.mark()
         if left:
             self._view.forget_empty(self)
+
+    def _double(self) -> bool:
+        """Whether a session has the item twice: it is to be written to once."""
+        if len(self.members) == 1:
+            return False
+        streams = [stream for members in self.members.values() for stream in members]
+        return len(set(streams)) < len(streams)
 
     def _take(self, lists: list[bytes], now: float) -> bool:
         """What to send, without the beginnings of lines; False if every slot must say it by itself."""
