@@ -27,7 +27,7 @@ from lsserver.transport.settings import AllowAccessFrom, CrossDomainPolicy, Tran
 from lsserver.transport.site import make_site
 from tests.engine.world import World as Engine
 from tests.tlcp.test_fuzz import NAMES, body
-from tests.transport.fakes import SUBPROTOCOL, WebSocketClient, Wire, World, frame
+from tests.transport.fakes import SUBPROTOCOL, WebSocketClient, Wire, World, frame, frames
 
 LIMIT = 1_000
 """Bytes of a request, so that examples get there."""
@@ -84,6 +84,14 @@ payloads = st.one_of(
     st.binary(max_size=150),
     st.integers(LIMIT - 5, LIMIT + 5).map(lambda size: b"control\r\n" + b"x" * size),
 )
+
+
+def masked(payload: bytes, longer: bool = False) -> bytes:
+    """A text frame with a mask, and perhaps with a longer length than it needs."""
+    size = struct.pack("!BH", 0xFE, len(payload)) if longer else bytes([0x80 | len(payload)])
+    return b"\x81" + size + b"\1\2\3\4" + bytes(byte ^ (number % 4 + 1) for number, byte in enumerate(payload))
+
+
 good_frames = st.builds(frame, st.sampled_from([0, 1, 1, 1, 2, 8, 9, 10]), payloads, st.booleans())
 odd_frames = st.builds(
     lambda first, second, rest: bytes([first, second]) + rest, st.integers(0, 255), st.integers(0, 255), st.binary()
@@ -318,6 +326,47 @@ class WebSocket(FuzzCase):
         self.feed(client.wire, data, where)
         self.over(world, client.wire)
         self.assertEqual(world.clock.getDelayedCalls(), [])
+
+
+masked_texts = st.builds(
+    lambda text, mask: (
+        bytes([0x81])
+        + (bytes([0x80 | len(text)]) if len(text) < 126 else struct.pack("!BH", 0xFE, len(text)))
+        + mask
+        + bytes(byte ^ mask[number % 4] for number, byte in enumerate(text))
+    ),
+    st.one_of(payloads, st.text(max_size=90).map(str.encode), st.integers(124, 128).map(lambda size: b"x" * size)),
+    st.binary(min_size=4, max_size=4),
+)
+
+
+class TwoWays(SynchronousTestCase):
+    """Whole text messages go a short way, all else through Autobahn; nobody can tell which way a message went."""
+
+    @given(st.lists(st.one_of(masked_texts, masked_texts, good_frames, odd_frames, lengths), max_size=6), cuts)
+    @settings(max_examples=300, deadline=None)
+    @example([masked(b"wsok"), masked(b"\xff"), masked(b"wsok")], [])
+    @example([masked(b"x" * 126, longer=True), masked(b"x" * 125, longer=True)], [])
+    @example([masked(b"wsok"), frame(1, b"ws", fin=False), frame(9, b"p"), frame(0, b"ok"), masked(b"wsok")], [])
+    def test_same(self, sent: list[bytes], where: list[int]) -> None:
+        self.assertEqual(*(self.seen(short, sent, where) for short in (True, False)))
+
+    def seen(self, short: bool, sent: list[bytes], where: list[int]) -> tuple[object, ...]:
+        """What comes of it."""
+        world = World(SETTINGS)
+        client = world.websocket()
+        if not short:
+            client.socket._take_whole = lambda data: data
+        answer = b""
+        for piece in pieces(b"".join(sent), where):
+            if client.wire.lost is None:
+                answer += client.wire.send(piece)
+        # In how many frames the replies come is not the same: they are gathered for what is read at once.
+        told = [(opcode, payload) for opcode, payload in frames(answer) if opcode != 0x81]
+        lines = b"".join(payload for opcode, payload in frames(answer) if opcode == 0x81)
+        kernel = world.kernel
+        asked = [kernel.created and [request for request, _ in kernel.created], kernel.controls, kernel.heartbeats]
+        return told, lines, str(asked), type(client.wire.lost)
 
 
 class Server:
