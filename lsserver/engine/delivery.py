@@ -91,8 +91,13 @@ class Delivery:
             else:
                 streams.append(stream)
         self._batched.clear()
+        late: list[Stream] = []
         for lines, streams in alike.items():
-            self.write(streams, lines[0] if len(lines) == 1 else lines, [])
+            self.write(streams, lines[0] if len(lines) == 1 else lines, late)
+            # Another slot of theirs has left its group meanwhile, and what it has is still to come.
+            for stream in late:
+                stream.put_back(lines)
+            late.clear()
 
     def write(self, streams: Collection[Stream], entry: Entry, aside: list[Stream]) -> None:
         """

@@ -390,7 +390,7 @@ class Model(SynchronousTestCase):
         run_state_machine_as_test(
             Machine,
             settings=settings(
-                max_examples=int(examples or 80),
+                max_examples=int(examples or 300),
                 stateful_step_count=40,
                 deadline=None,
                 derandomize=examples is None,

@@ -199,8 +199,8 @@ class FakeFraming:
 class FakeConnection:
     """
     @ivar data: everything written.
-    @ivar most: bytes that C{send} takes at once, C{None} if it has broken.
-    @ivar queued: what it did not take.
+    @ivar most: bytes that C{send} takes at once, C{None} if it takes nothing and says so by an exception.
+    @ivar queued: what it did not take; the transport sends it later, so it is in C{data} as well.
     @ivar congested: told when that begins.
     @ivar added: what a real connection would have added to it.
     @ivar state: C{open}, C{refused}, C{unavailable}, C{ended}, C{closed} (ended with the socket) or C{aborted}.
@@ -230,12 +230,14 @@ class FakeConnection:
     def send(self, frame: bytes) -> int:
         assert self.writable
         if self.most is None:
-            raise BrokenPipeError
+            raise BlockingIOError
         taken = min(len(frame), self.most)
         self.write(frame)
         return int(taken)
 
     def unsent(self, rest: bytes) -> None:
+        if self.most is None:
+            self.write(rest)
         self.queued += rest
         self.writable = False
         self.congested(self)
