@@ -27,6 +27,7 @@ class Load:
     @ivar size: bytes of a line, with its end.
     @ivar at_once: clients that connect before others are done.
     @ivar every: seconds between two messages of an item, when that is to be watched.
+    @ivar apart: updates have a turn of the server's loop each, even if several are due; lsserver only.
     @ivar idle: nothing comes; the connections are held and memory is looked at.
     """
 
@@ -40,6 +41,7 @@ class Load:
     warm: float = 1.0
     at_once: int = 64
     every: float = 0.0
+    apart: bool = False
     idle: bool = False
 
     def deliveries(self) -> float:

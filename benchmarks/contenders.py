@@ -100,7 +100,8 @@ class Lsserver:
             options.append(f"--step={post}:{add.replace('{j}', '1')}&LS_group={{group}}")
         options.append("--step=w:SUBCMD," if self.mode == "COMMAND" else "--step=w:SUBOK,")
         options += [f"--pub-step=s:{CREATE}", "--pub-step=c:CONOK,"]
-        feed = f"!feed%20{load.rate:g}%20{load.burst}%20{load.items}%20{load.size}%20{keyed}"
+        kind = "apart" if load.apart else keyed
+        feed = f"!feed%20{load.rate:g}%20{load.burst}%20{load.items}%20{load.size}%20{kind}"
         options.append(rf"--pub-step=s:msg\r\nLS_session={{cap}}&LS_reqId=1&LS_outcome=false&LS_message={feed}")
         return options
 

@@ -18,7 +18,7 @@ function goOn() {
   while (due <= micros()) {
     due += burst / rate * 1e6;
     for (let n = 0; n < burst; n++) {
-      const item = sent % nItems;
+      const item = (sent * 7919) % nItems;
       const text = message(item);
       sent++;
       for (const socket of subscribers[item]) socket.send(text, { binary: false });

@@ -105,21 +105,23 @@ def subscribers(settings: Settings) -> Outcome:
 
 
 def items(settings: Settings) -> Outcome:
-    """J2: that exist, one session for each; 500 updates a second of all together, each in a turn of its own."""
+    """J2: that exist, one session for each; 5000 updates a second of all together, each in a turn of its own."""
     sizes = (1, 100, 10_000) if settings.quick else (1, 10, 100, 1000, 10_000, 100_000)
 
     def load(count: int) -> Load:
         clients = min(count, 100)
-        return Load(clients=clients, rate=500, items=count, per_client=count // clients, seconds=2.0, warm=0.5)
+        return Load(
+            clients=clients, rate=5000, apart=True, items=count, per_client=count // clients, seconds=2.0, warm=0.5
+        )
 
     return outcome("J2", "items", settings, sizes, load, Lsserver(unfiltered=True), 2)
 
 
 def subscriptions(settings: Settings) -> Outcome:
-    """J3: of each of ten sessions, 500 updates a second of all together, so that each has a turn of its own."""
+    """J3: of each of twenty sessions; 5000 updates a second of all together, so that each has a turn of its own."""
     sizes = (1, 1000) if settings.quick else (1, 10, 100, 1000)
 
     def load(count: int) -> Load:
-        return Load(clients=10, rate=500, items=10 * count, per_client=count, seconds=2.0, warm=0.5)
+        return Load(clients=20, rate=5000, apart=True, items=20 * count, per_client=count, seconds=2.0, warm=0.5)
 
     return outcome("J3", "subscriptions a session", settings, sizes, load, Lsserver(each=True, unfiltered=True), 2)

@@ -18,6 +18,9 @@ from lsserver.adapters.providers import DataProvider
 KEYS = 100
 """Of a COMMAND item."""
 
+STRIDE = 7919
+"""From one item to the next, a prime number: neighbours belong to the same client, and should not come together."""
+
 AT_ONCE = 1000
 """Events of a flood in a turn of the reactor."""
 
@@ -28,17 +31,21 @@ class Feed:
     """
     C{rate} updates a second, C{burst} of them at the same moment, each of the next of C{items} items, with the time
     in them from which the load client takes the latency.
+
+    C{kind} is C{keyed} for items in mode COMMAND, and C{apart} for one burst in a turn of the reactor, even if more
+    are due.
     """
 
-    def __init__(self, data: BenchData, rate: float, burst: int, items: int, size: int, keyed: bool) -> None:
+    def __init__(self, data: BenchData, rate: float, burst: int, items: int, size: int, kind: str) -> None:
         self._listener = data.listener
         self._clock = data.clock
         self._period = burst / rate
         self._burst = burst
         self._items = [f"item{number:04}" for number in range(items)]
-        head = len("U,1,1,k00|UPDATE|\r\n" if keyed else "U,1,1,\r\n")
+        head = len("U,1,1,k00|UPDATE|\r\n" if kind == "keyed" else "U,1,1,\r\n")
         self._tail = "x" * (size - head - len("101.25|101.27|T=0123456789012345#0|"))
-        self._keyed = keyed
+        self._keyed = kind == "keyed"
+        self._apart = kind == "apart"
         self._sent = 0
         self._due = time.monotonic()
 
@@ -47,7 +54,8 @@ class Feed:
         while self._due <= time.monotonic():
             self._due += self._period
             for _ in range(self._burst):
-                turn, number = divmod(self._sent, len(self._items))
+                turn, place = divmod(self._sent, len(self._items))
+                number = place * STRIDE % len(self._items)
                 cents = (turn + number) * 7 % 100
                 now = time.monotonic_ns() // 1000
                 event = {
@@ -60,6 +68,8 @@ class Feed:
                     event["command"] = "ADD" if turn < KEYS else "UPDATE"
                 self._sent += 1
                 self._listener.update(self._items[number], event, False)
+            if self._apart:
+                break
         self._clock.callLater(max(0.0, self._due - time.monotonic()), self.go_on)
 
 
@@ -92,9 +102,9 @@ class BenchData(DataProvider):
         """One field, whatever the item."""
         self.listener.update(item, {"text": text}, False)
 
-    def feed(self, rate: str, burst: str, items: str, size: str, keyed: str) -> None:
+    def feed(self, rate: str, burst: str, items: str, size: str, kind: str) -> None:
         """Start a feed."""
-        feed = Feed(self, float(rate), int(burst), int(items), int(size), keyed == "keyed")
+        feed = Feed(self, float(rate), int(burst), int(items), int(size), kind)
         self.clock.callLater(0.0, feed.go_on)
 
     def flood(self, where: str, events: str, fields: str) -> None:
@@ -140,7 +150,7 @@ class BenchData(DataProvider):
 
 class BenchMetadata(LiteralBasedProvider):
     """
-    C{!feed RATE BURST ITEMS SIZE plain|keyed}, C{!flood reactor|thread EVENTS FIELDS}, or C{item|text}.
+    C{!feed RATE BURST ITEMS SIZE plain|keyed|apart}, C{!flood reactor|thread EVENTS FIELDS}, or C{item|text}.
     """
 
     def set_context(self, context: Any) -> None:
