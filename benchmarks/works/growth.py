@@ -122,6 +122,8 @@ def subscriptions(settings: Settings) -> Outcome:
     sizes = (1, 1000) if settings.quick else (1, 10, 100, 1000)
 
     def load(count: int) -> Load:
-        return Load(clients=20, rate=5000, apart=True, items=20 * count, per_client=count, seconds=2.0, warm=0.5)
+        return Load(
+            clients=20, rate=5000, apart=True, items=20 * count, per_client=count, seconds=2.0, warm=0.5, at_once=2
+        )
 
     return outcome("J3", "subscriptions a session", settings, sizes, load, Lsserver(each=True, unfiltered=True), 2)
