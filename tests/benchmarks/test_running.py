@@ -97,7 +97,11 @@ class ProgramTests(SynchronousTestCase):
     def test_one_that_is_ready(self) -> None:
         """Its lines are kept, and it ends when asked."""
         program = Program(
-            [sys.executable, "-uc", "print('a session'); print('ready'); print('later 5'); input()"],
+            [
+                sys.executable,
+                "-uc",
+                "import signal; print('a session'); print('ready'); print('later 5'); signal.pause()",
+            ],
             "ready",
             drop="session",
         )
