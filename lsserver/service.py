@@ -28,6 +28,7 @@ from lsserver.listeners import HttpServer, ListenerError, has_tls, problems_of, 
 from lsserver.options import Options, refuse, versions
 from lsserver.reading import ConfigError
 from lsserver.transport.limits import Connections
+from lsserver.transport.server_sockets import lean
 from lsserver.transport.site import make_site
 
 __all__ = ["LightstreamerService", "Options", "makeService"]
@@ -152,6 +153,7 @@ class LightstreamerService(MultiService):
         site.noisy = False
         try:
             port: IListeningPort = await server.bind(self._reactor).listen(site)
+            lean(port)
         except CannotListenError as error:
             reason = getattr(error.socketError, "strerror", None) or error.socketError
             raise StartError(f"cannot listen on {server.described()}: {reason}") from None

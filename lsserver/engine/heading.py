@@ -26,6 +26,8 @@ class Heading:
     @param reduced: C{LS_reduce_head} of the creation, which silences C{CONS} for good.
     """
 
+    __slots__ = ("_last_was_poll", "_session", "_told", "_told_bandwidth", "cons_silenced")
+
     def __init__(self, session: Session, reduced: bool) -> None:
         self._session = session
         self.cons_silenced = reduced

@@ -147,7 +147,9 @@ class Kernel:
     def _forget(self, session: Session) -> None:
         self._unused.discard(session.id)
         if self.sessions.pop(session.id, None) is not None:
-            self._places.pop(session.id).leave()
+            places = self._places.pop(session.id, None)
+            if places is not None:
+                places.leave()
         if session not in self._closing and not session.over.called:
             self._closing.add(session)
             session.over.addCallback(lambda _: self._closing.discard(session))
@@ -231,7 +233,8 @@ class Kernel:
             )
             self._replace(request, session)
             self.sessions[session.id] = session
-            self._places[session.id] = places
+            if places:
+                self._places[session.id] = places
             self._unused.add(session.id)
             session.bind_first(connection, request, client)
             return session

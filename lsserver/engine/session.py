@@ -71,7 +71,6 @@ class Session:
     @ivar user: as the client sent it; C{None} = anonymous.
     @ivar wants_tables: the Metadata Adapter wants to know of this user's subscriptions.
     @ivar allotment: how much of what it may have is in use.
-    @ivar over: fires once C{notify_session_close} has returned.
     """
 
     def __init__(
@@ -95,29 +94,42 @@ class Session:
         self.stream = Stream(
             session_id, client.dialect, around.settings, around.wheel, around.flusher, self.bandwidth, self
         )
-        self.tables = TableNotifications(hosted.metadata, request.user, session_id, hosted.sequentialize)
         self.subscriptions: dict[int, Subscription] = {}
         self.allotment = Allotment(around.settings)
         self.closed = False
-        self.over: Deferred[None] = Deferred()
         self.notify = self.stream.notify
         self._around = around
         self._wheel = around.wheel
         self._heading = Heading(self, request.connection.reduce_head)
-        self._messages = Messages(
-            self,
-            around.wheel,
-            around.settings.missing_message_timeout_millis,
-            around.settings.max_pending_messages,
-            around.settings.max_message_length,
-        )
         rate = around.settings.max_session_requests_per_second
         self._budget = Budget(rate, around.wheel.now) if rate is not None else None
-        self._activating: dict[int, list[Deferred[Exception | None]]] = {}
-        self._deleted: deque[int] = deque(maxlen=MAX_DELETED)
+        # Made when they are needed: most sessions have subscriptions that stay, send no
+        # messages, and have an adapter that does not want to know. They are many.
+        self._messages: Messages | None = None
+        self._tables: TableNotifications | None = None
+        self._activating: dict[int, list[Deferred[Exception | None]]] | None = None
+        self._deleted: deque[int] | tuple[()] = ()
+        self._over_at_last: Deferred[None] | None = None
         self._expiry: Timer | None = None
         self._duration: Timer | None = None
         self._unbound_at = around.wheel.now()
+
+    @property
+    def over(self) -> Deferred[None]:
+        """Fires once C{notify_session_close} has returned."""
+        if self._over_at_last is None:
+            self._over_at_last = Deferred()
+        return self._over_at_last
+
+    @property
+    def tables(self) -> TableNotifications:
+        """What the Metadata Adapter is told of the subscriptions."""
+        if self._tables is None:
+            hosted = self.hosted
+            self._tables = TableNotifications(hosted.metadata, self.user, self.id, hosted.sequentialize)
+            if self.closed:
+                self._tables.end()
+        return self._tables
 
     # Connections
 
@@ -238,7 +250,8 @@ class Session:
         sub_id = request.sub_id
         if sub_id in self.subscriptions:
             return
-        if sub_id in self._activating:
+        activating = self._activating
+        if activating is not None and sub_id in activating:
             error = await self._activated(sub_id)
             if error is not None:
                 raise error
@@ -246,7 +259,9 @@ class Session:
         if sub_id in self._deleted:
             raise Refusal(ControlCode.SUBSCRIPTION_NOT_FOUND, ControlCode.SUBSCRIPTION_NOT_FOUND.text)
         self.allotment.subscription(sub_id)
-        self._activating[sub_id] = []
+        if activating is None:
+            activating = self._activating = {}
+        activating[sub_id] = []
         outcome: Exception | None = None
         try:
             await self._open(request)
@@ -255,7 +270,10 @@ class Session:
             self.allotment.release(sub_id)
             raise
         finally:
-            for waiter in self._activating.pop(sub_id):
+            waiting = activating.pop(sub_id)
+            if not activating and self._activating is activating:
+                self._activating = None
+            for waiter in waiting:
                 waiter.callback(outcome)
 
     async def _open(self, request: Subscribe) -> None:
@@ -271,6 +289,9 @@ class Session:
             raise Refusal(ControlCode.SESSION_NOT_FOUND, ControlCode.SESSION_NOT_FOUND.text)
 
     async def _activated(self, sub_id: int) -> Exception | None:
+        """Wait for an C{add} that is on its way, if there is one; why it failed."""
+        if self._activating is None or sub_id not in self._activating:
+            return None
         waiter: Deferred[Exception | None] = Deferred()
         self._activating[sub_id].append(waiter)
         return await waiter
@@ -281,8 +302,7 @@ class Session:
 
         @raise Refusal: there is no such subscription.
         """
-        if sub_id in self._activating:
-            await self._activated(sub_id)
+        await self._activated(sub_id)
         self._close(sub_id)
 
     def _close(self, sub_id: int) -> None:
@@ -291,6 +311,8 @@ class Session:
             raise Refusal(ControlCode.SUBSCRIPTION_NOT_FOUND, ControlCode.SUBSCRIPTION_NOT_FOUND.text)
         self.allotment.release(sub_id)
         subscription.close()
+        if not self._deleted:
+            self._deleted = deque(maxlen=MAX_DELETED)
         self._deleted.append(sub_id)
         # Before the line, which may be the one too many that ends the session.
         self.tell_closed(subscription)
@@ -318,8 +340,7 @@ class Session:
 
         @raise Refusal: no such subscription, or an unfiltered one.
         """
-        if sub_id in self._activating:
-            await self._activated(sub_id)
+        await self._activated(sub_id)
         subscription = self.subscriptions.get(sub_id)
         if subscription is None:
             raise Refusal(ControlCode.SUBSCRIPTION_NOT_FOUND, ControlCode.SUBSCRIPTION_NOT_FOUND.text)
@@ -370,6 +391,15 @@ class Session:
 
         @raise Refusal: see L{Messages.accept}.
         """
+        if self._messages is None:
+            settings = self.settings
+            self._messages = Messages(
+                self,
+                self._wheel,
+                settings.missing_message_timeout_millis,
+                settings.max_pending_messages,
+                settings.max_message_length,
+            )
         self._messages.accept(message)
 
     async def deliver(self, message: str) -> str | None:
@@ -388,7 +418,7 @@ class Session:
         Bytes that are kept for this session alone: sent lines, lines that wait and may not be dropped,
         and messages that wait. Updates that wait are shared with other sessions, and bounded in number.
         """
-        return self.stream.memory + self._messages.memory
+        return self.stream.memory + (0 if self._messages is None else self._messages.memory)
 
     def check_memory(self) -> None:
         """To be called if there is a C{max_session_memory}."""
@@ -434,8 +464,10 @@ class Session:
         for timer in (self._expiry, self._duration):
             if timer is not None:
                 timer.cancel()
-        self._messages.close()
-        self.tables.end()
+        if self._messages is not None:
+            self._messages.close()
+        if self._tables is not None:
+            self._tables.end()
         # A page that is loaded again finds its items still subscribed. The time that
         # the session was unbound counts.
         linger = self.settings.subscription_timeout_millis / 1000
@@ -450,7 +482,8 @@ class Session:
         Deferred.fromCoroutine(self._notify_close())
 
     async def _notify_close(self) -> None:
-        await self.tables.idle()
+        if self._tables is not None:
+            await self._tables.idle()
         try:
             await self.hosted.metadata.notify_session_close(self.id)
         except Exception:

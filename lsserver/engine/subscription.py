@@ -44,6 +44,11 @@ class Subscription:
     @ivar active: C{SUBOK} was queued and C{UNSUB} was not.
     """
 
+    __slots__ = (
+        *("_attached", "_feed", "_requested", "active", "fields", "mode", "places"),
+        *("session", "sub_id", "table", "unfiltered"),
+    )
+
     def __init__(
         self, session: Session, request: Subscribe, feed: Feed, fields: tuple[str, ...], places: list[Place]
     ) -> None:
@@ -56,15 +61,14 @@ class Subscription:
         self.table: TableInfo | None = None
         self.active = False
         self._feed = feed
-        self._request = request
         self._requested = request.requested_max_frequency
         self._attached = 0
         for index, place in enumerate(places, 1):
-            place.slot = self._slot(index, place)
+            place.slot = self._slot(index, place, request)
 
-    def _slot(self, index: int, place: Place) -> Slot:
+    def _slot(self, index: int, place: Place, request: Subscribe) -> Slot:
         """The slot that suits the mode, the dispatching and the buffer (adapters-api.md 6.3)."""
-        request, session, grant = self._request, self.session, place.grant
+        session, grant = self.session, place.grant
         limit = session.settings.max_buffer_size
         hooks = None
         if request.selector is not None or grant.customized:
@@ -89,7 +93,7 @@ class Subscription:
             return QueueSlot(*place_of, capacity=limit, lossless=True, **common)
         if request.mode is Mode.COMMAND:
             return CommandSlot(*place_of, capacity=limit, **common)
-        capacity = self._buffer_size(grant, limit)
+        capacity = self._buffer_size(grant, limit, request.requested_buffer_size)
         if request.mode is Mode.MERGE and capacity == 1 and hooks is None:
             return MergeSlot(*place_of, **common)
         return QueueSlot(*place_of, capacity=capacity, lossless=False, **common)
@@ -99,8 +103,7 @@ class Subscription:
             return math.inf
         return min(self._requested, grant.max_frequency if grant.max_frequency > 0 else math.inf)
 
-    def _buffer_size(self, grant: ItemGrant, limit: int) -> int:
-        requested = self._request.requested_buffer_size
+    def _buffer_size(self, grant: ItemGrant, limit: int, requested: float | None) -> int:
         if requested is None:
             requested = 1 if self.mode is Mode.MERGE else math.inf
         allowed = grant.buffer_size if grant.buffer_size > 0 else math.inf

@@ -7,10 +7,14 @@ because clients split at commas and read by position.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from lsserver.tlcp.lines import escape_argument
 
 TERMINATOR = b"\r\n"
+
+SHARED = 1024
+"""Different lines of one kind that are remembered, since most sessions say the same and keep what they have said."""
 
 _DECIMALS = 6
 _UNLIMITED = b"unlimited"
@@ -108,6 +112,7 @@ def error(code: int, message: str) -> bytes:
     return b"ERROR,%d,%s\r\n" % (code, escape_argument(message))
 
 
+@lru_cache(SHARED)
 def subok(sub_id: int, items: int, fields: int) -> bytes:
     """Subscription active: RAW, MERGE, DISTINCT."""
     return b"SUBOK,%d,%d,%d\r\n" % (sub_id, items, fields)
@@ -118,6 +123,7 @@ def subcmd(sub_id: int, items: int, fields: int, key: int, command: int) -> byte
     return b"SUBCMD,%d,%d,%d,%d,%d\r\n" % (sub_id, items, fields, key, command)
 
 
+@lru_cache(SHARED)
 def conf(sub_id: int, frequency: float, unfiltered: bool) -> bytes:
     """Frequency in force, updates/s, C{math.inf} = unlimited."""
     return b"CONF,%d,%s,%s\r\n" % (sub_id, decimal(frequency), b"unfiltered" if unfiltered else b"filtered")

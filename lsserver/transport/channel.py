@@ -349,7 +349,8 @@ class Channel(http.HTTPChannel):
         self.setTimeout(None)
         self._upgraded = protocol
         protocol.lease, self.lease = self.lease, None
-        protocol.budget = self.budget
+        if self.budget is not None:
+            protocol.budget = self.budget
         for request in self.requests:
             request.content.close()
         self.requests = []

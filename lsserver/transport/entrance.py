@@ -112,7 +112,8 @@ class Entrance:
             return False
         protocol = door.open(accepted)
         protocol.lease, self._lease = self._lease, None
-        protocol.budget = self._budget
+        if self._budget is not None:
+            protocol.budget = self._budget
         self._become(protocol)
         handshake = accepted.handshake
         protocol.accept(handshake.headers["sec-websocket-key"], accepted.subprotocol)

@@ -91,7 +91,10 @@ class LeanProtocol(WebSocketServerProtocol):
     transport: Any
 
     def __init__(self) -> None:
-        """The base class would make objects that are in the class here."""
+        """The base class would make objects that are in the class here. See also L{LinesSocket}."""
+        self.state = self.STATE_CONNECTING
+        self.connected = 0
+        self.transport = None
 
     def _connectionMade(self) -> None:
         """The same: every state is what it is in the class."""

@@ -12,7 +12,6 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from lsserver.engine.dialect import IDialect
 from lsserver.engine.kernel import Kernel
 from lsserver.engine.session import Session
 from lsserver.tlcp.codes import ControlCode, SessionCode
@@ -90,21 +89,22 @@ class LinesSocket(FrameProtocol):
     factory: WebSocketFactory
 
     # As in the base class: what is usually like this takes no room in every connection.
-    session: Session | None = None
-    stream: WebSocketStream | None = None
-    _receiving = False
-    _creating = False
-    _refused = False
     _queue: deque[Request | RequestError] | tuple[()] = ()
     _slowed: IDelayedCall | None = None
-    _quiet = True
 
     def __init__(self, kernel: Kernel, announced: Announced, info: ClientInfo, headers: bytes) -> None:
         super().__init__()
+        # Whatever changes sooner or later is set here: Python keeps the names of attributes
+        # once for all connections, but only of those that the first ones have got early.
+        self.session: Session | None = None
+        self.stream: WebSocketStream | None = None
         self.replies: list[bytes] = []
+        self._receiving = False
+        self._creating = False
+        self._refused = False
+        self._quiet = True
         self._kernel = kernel
         self._announced = announced
-        self._dialect: IDialect = announced.dialect
         self._info = info
         self._headers = headers
 
@@ -223,7 +223,7 @@ class LinesSocket(FrameProtocol):
         if self.budget is not None:
             self._slow_down(self.budget.owe())
         if isinstance(request, WsOk):
-            self.reply(self._dialect.wsok())
+            self.reply(self._announced.dialect.wsok())
         elif self._creating:
             if not self._queue:
                 self._queue = deque()
@@ -267,19 +267,19 @@ class LinesSocket(FrameProtocol):
 
     def _error(self, error: RequestError) -> bytes:
         if error.req_id is None:
-            return self._dialect.error(error.code, error.text)
-        return self._dialect.reqerr(error.req_id, error.code, error.text)
+            return self._announced.dialect.error(error.code, error.text)
+        return self._announced.dialect.reqerr(error.req_id, error.code, error.text)
 
     def _unsupported(self, request: Request, problem: str) -> None:
         if isinstance(request, CreateSession | BindSession):
             self._refuse(SessionCode.INVALID_VALUE, problem)
         elif isinstance(request, ControlRequest):
-            self.reply(self._dialect.error(ControlCode.INVALID_VALUE, problem))
+            self.reply(self._announced.dialect.error(ControlCode.INVALID_VALUE, problem))
 
     def _refuse(self, code: int, text: str) -> None:
         """A create or bind that nobody else is asked about."""
         self._refused = self.stream is None
-        self.reply(self._dialect.conerr(code, text))
+        self.reply(self._announced.dialect.conerr(code, text))
 
     # Requests
 
@@ -293,18 +293,18 @@ class LinesSocket(FrameProtocol):
     def _control_failed(self, failure: Failure, request: ControlRequest) -> None:
         _log.failure("request {request} failed", failure, request=request)
         code = ControlCode.INTERNAL_ERROR
-        self.reply(self._dialect.reqerr(request.req_id, code, code.text))
+        self.reply(self._announced.dialect.reqerr(request.req_id, code, code.text))
 
     def _open(self, request: CreateSession | BindSession) -> None:
         """Let a session have the socket, unless one has it already (3.8)."""
         before = self.stream
         if before is not None and not before.polling:
             code = SessionCode.STREAMING_IN_PLACE
-            self.reply(self._dialect.conerr(code, code.text))
+            self.reply(self._announced.dialect.conerr(code, code.text))
             return
         stream = self.stream = WebSocketStream(self, self.framer, request.connection.polling)
         # Adapters may keep notes in the headers of a session, so each has its own.
-        client = self._info.client(self._dialect, by_name(self._headers), self.transport)
+        client = self._info.client(self._announced.dialect, by_name(self._headers), self.transport)
         self._refused = False
         self.factory.idle.end(self)
         if isinstance(request, BindSession):

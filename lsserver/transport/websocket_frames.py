@@ -106,11 +106,7 @@ class FrameProtocol(LeanProtocol):
     @ivar agreement: what the handshake is to say on compression, C{None} for nothing.
     """
 
-    factory: FrameFactory
-    writer: DirectWriter
-    lease: Lease | None = None
     budget: Budget | None = None
-    framer: TextFramer
     agreement: Agreement | None = None
     _perMessageCompress: Any
     _isMessageCompressed: bool
@@ -128,6 +124,13 @@ class FrameProtocol(LeanProtocol):
     _holding: frozenset[str] = frozenset()
     _abrupt = False
     _lost = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lease: Lease | None = None
+        self.factory: FrameFactory = None  # type: ignore[assignment]
+        self.framer: TextFramer = None  # type: ignore[assignment]
+        self.writer: DirectWriter = None  # type: ignore[assignment]
 
     # What the messages are for
 

@@ -191,7 +191,7 @@ class Subscriptions(SynchronousTestCase):
         many = " ".join(map(str, range(1_001)))
         self.assertEqual(client.subscribe(1, "MERGE", many, many), "REQOK,1")
         assert client.session is not None
-        self.assertEqual(client.session.allotment.items, 1_001)
+        self.assertEqual(len(client.session.subscriptions[1].places), 1_001)
 
 
 class Requests(SynchronousTestCase):
