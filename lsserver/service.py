@@ -24,6 +24,7 @@ from lsserver.adapters.errors import DataProviderError, LoadError, MetadataProvi
 from lsserver.config import Configuration, WebServer
 from lsserver.ending import STOP_SECONDS, Ending
 from lsserver.engine.kernel import Kernel
+from lsserver.garbage import Collector
 from lsserver.listeners import HttpServer, ListenerError, has_tls, problems_of, url_of
 from lsserver.options import Options, refuse, versions
 from lsserver.reading import ConfigError
@@ -89,6 +90,7 @@ class LightstreamerService(MultiService):
             transport.handshake_pool_max_queue,
         )
         self._sets = sets
+        self._collector = Collector(reactor)
         self._starting: Deferred[None] = Deferred()
         self._failed = False
         self._stopping = False
@@ -131,6 +133,7 @@ class LightstreamerService(MultiService):
             port = await self._listen(server)
             self.ports.append(port)
             log.info("{name} listening on {url}", name=server.name, url=url_of(port))
+        self._collector.start()
 
     async def _listen(self, server: HttpServer) -> IListeningPort:
         """
@@ -197,6 +200,7 @@ class LightstreamerService(MultiService):
 
     async def _stop(self) -> None:
         self._starting.cancel()
+        self._collector.stop()
         ports, self.ports = self.ports, []
         await DeferredList([maybeDeferred(port.stopListening) for port in ports])
         stopped = Deferred.fromCoroutine(self.kernel.stop())

@@ -133,9 +133,13 @@ class Invoker:
             _log.failure(
                 "{label}: {method} has failed{about}", label=self.label, method=method, about=_about(method, args)
             )
-        if known is error:
-            raise error
-        raise known from error
+        try:
+            if known is error:
+                raise error
+            raise known from error
+        finally:
+            # The traceback knows this frame, and the frame must not know whose it is.
+            del known, error
 
     def _here(self, method: str, function: Callable[..., Any], args: tuple[Any, ...], cancellable: bool) -> Any:
         started = perf_counter()

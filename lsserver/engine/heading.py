@@ -26,30 +26,36 @@ class Heading:
     @param reduced: C{LS_reduce_head} of the creation, which silences C{CONS} for good.
     """
 
-    __slots__ = ("_last_was_poll", "_session", "_told", "_told_bandwidth", "cons_silenced")
+    __slots__ = ("_last_was_poll", "_told", "_told_bandwidth", "cons_silenced")
 
-    def __init__(self, session: Session, reduced: bool) -> None:
-        self._session = session
+    def __init__(self, reduced: bool) -> None:
         self.cons_silenced = reduced
         self._told: tuple[str, str | None] | None = None
         self._told_bandwidth: float | None = None
         self._last_was_poll = False
 
     def lines(
-        self, binding: Binding, client: Client, *, created: bool, reduced: bool, recovery_from: int | None
+        self,
+        session: Session,
+        binding: Binding,
+        client: Client,
+        *,
+        created: bool,
+        reduced: bool,
+        recovery_from: int | None,
     ) -> bytes:
         """
         @param created: this answers the creation rather than a bind.
         @param reduced: C{LS_reduce_head} of this request.
         @param recovery_from: where the replay starts.
         """
-        session, dialect, settings = self._session, self._session.dialect, self._session.settings
+        dialect, settings = session.dialect, session.settings
         lines = []
         if created or not reduced:
             link = settings.control_link_address or "*"
             lines.append(dialect.conok(session.id, settings.request_limit, binding.announced_millis, link))
         if not reduced:
-            lines.extend(self._identity(client))
+            lines.extend(self._identity(session, client))
         if binding.room is not None and binding.room >= MIN_ROOM_FOR_PADDING and not binding.polling:
             noop = dialect.noop(PADDING)
             lines.append(noop * (PADDING_LENGTH // len(noop)))
@@ -62,21 +68,21 @@ class Heading:
         self._last_was_poll = binding.polling and not created
         return b"".join(lines)
 
-    def constrained(self) -> bytes | None:
+    def constrained(self, session: Session) -> bytes | None:
         """C{CONS} in answer to C{constrain}, unless the client does not want to hear it."""
         # Not taken for told, because the response may end before the line gets through;
         # the head of the next connection repeats it.
-        return None if self.cons_silenced else self._session.dialect.cons(self._session.bandwidth.effective)
+        return None if self.cons_silenced else session.dialect.cons(session.bandwidth.effective)
 
-    def _identity(self, client: Client) -> list[bytes]:
+    def _identity(self, session: Session, client: Client) -> list[bytes]:
         """C{SERVNAME} and C{CLIENTIP}, if they are news."""
         address = client.remote_ip if client.show_ip else None
         if self._told == (client.server_name, address):
             return []
         self._told = (client.server_name, address)
-        lines = [self._session.dialect.servname(client.server_name)]
+        lines = [session.dialect.servname(client.server_name)]
         if address is not None:
-            lines.append(self._session.dialect.clientip(address))
+            lines.append(session.dialect.clientip(address))
         return lines
 
     def _wants_cons(self, binding: Binding, bandwidth: float, created: bool, recovery_from: int | None) -> bool:

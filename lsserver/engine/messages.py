@@ -238,7 +238,7 @@ class Messages:
         self._host = host
         self._max_wait = max_wait_millis
         self._sequences: dict[str, Sequence] = {}
-        self._unordered = Unordered(self)
+        self._unordered: Unordered | None = None
         self._max_length = max_length
         self.wheel = wheel
         self.max_pending = max_pending
@@ -267,6 +267,8 @@ class Messages:
         @raise Refusal: what the C{REQERR} is to say.
         """
         if message.sequence is None:
+            if self._unordered is None:
+                self._unordered = Unordered(self)
             self._unordered.accept(message)
             return
         sequence = self._sequences.get(message.sequence)
@@ -284,9 +286,12 @@ class Messages:
 
     def close(self) -> None:
         """The session is over."""
-        self._unordered.close()
+        if self._unordered is not None:
+            self._unordered.close()
+            self._unordered = None
         for sequence in self._sequences.values():
             sequence.close()
+        self._sequences.clear()
 
     async def process(self, message: Message) -> None:
         """Hand the message over and send the outcome; never raises."""

@@ -97,10 +97,9 @@ class Session:
         self.subscriptions: dict[int, Subscription] = {}
         self.allotment = Allotment(around.settings)
         self.closed = False
-        self.notify = self.stream.notify
         self._around = around
         self._wheel = around.wheel
-        self._heading = Heading(self, request.connection.reduce_head)
+        self._heading = Heading(request.connection.reduce_head)
         rate = around.settings.max_session_requests_per_second
         self._budget = Budget(rate, around.wheel.now) if rate is not None else None
         # Made when they are needed: most sessions have subscriptions that stay, send no
@@ -127,9 +126,11 @@ class Session:
         if self._tables is None:
             hosted = self.hosted
             self._tables = TableNotifications(hosted.metadata, self.user, self.id, hosted.sequentialize)
-            if self.closed:
-                self._tables.end()
         return self._tables
+
+    def notify(self, line: bytes) -> None:
+        """A data notification that is never dropped; nothing once the session is over."""
+        self.stream.notify(line)
 
     # Connections
 
@@ -181,6 +182,7 @@ class Session:
             self._expiry = None
         binding = Binding(self.stream, connection, request.connection, self.settings, self._wheel)
         head = self._heading.lines(
+            self,
             binding,
             client,
             created=isinstance(request, CreateSession),
@@ -271,7 +273,7 @@ class Session:
             raise
         finally:
             waiting = activating.pop(sub_id)
-            if not activating and self._activating is activating:
+            if not activating:
                 self._activating = None
             for waiter in waiting:
                 waiter.callback(outcome)
@@ -364,7 +366,7 @@ class Session:
         self._constrained()
 
     def _constrained(self) -> None:
-        line = self._heading.constrained()
+        line = self._heading.constrained(self)
         if line is not None:
             self.stream.write_soon(line)
         self.stream.adjust()
@@ -488,4 +490,8 @@ class Session:
             await self.hosted.metadata.notify_session_close(self.id)
         except Exception:
             _log.failure("notify_session_close failed for session {session}", session=self.id)
+        # They know the session, which nobody knows any more: without this it would stay in
+        # memory until the garbage collector comes.
+        self.stream.disown()
+        self._messages = self._tables = None
         self.over.callback(None)

@@ -255,6 +255,11 @@ class Stream(Outlet):
         self.pending = []
         self.log.received()
 
+    def disown(self) -> None:
+        """The session is over and wants to be told nothing any more."""
+        assert self.closed
+        del self._owner
+
     def fail(self) -> None:
         """A flush went wrong."""
         self._owner.failed()

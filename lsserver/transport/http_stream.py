@@ -157,8 +157,13 @@ class HttpStream(StreamConnection):
         if self._writer is not None:
             self._request.unregisterProducer()
             self._writer.close()
+            # They know each other.
+            self._writer = None
 
     def _connection_lost(self, reason: Failure) -> None:
         if self._writer is not None:
             self._writer.close()
+            self._writer = None
         self.lost()
+        # It knows us, as the owner of its producer.
+        del self._request

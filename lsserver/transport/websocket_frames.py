@@ -192,6 +192,8 @@ class FrameProtocol(LeanProtocol):
             self.lease.end()
         self.writer.close()
         self.closed()
+        # They know each other.
+        del self.writer
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes of frames."""
