@@ -27,16 +27,15 @@ def network_of(address: str) -> str:
         socket.inet_pton(socket.AF_INET, address)
         return address
     except (OSError, ValueError):
+        # Then it is another kind of address.
         pass
     try:
-        parsed = ipaddress.ip_address(address)
+        parsed = ipaddress.IPv6Address(address)
     except ValueError:
         return ""
-    if isinstance(parsed, ipaddress.IPv6Address):
-        # A socket that speaks IPv6 shows clients of IPv4 like that.
-        parsed = parsed.ipv4_mapped or parsed
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return str(parsed)
+    # A socket that speaks IPv6 shows clients of IPv4 like that.
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
     return str(ipaddress.ip_network((parsed, IPV6_PREFIX), strict=False))
 
 
