@@ -12,6 +12,7 @@ from benchmarks.programs import HERE
 from benchmarks.results import BEGIN, END, ResultsError, between, save
 from benchmarks.table import Row, as_markdown, as_text
 from benchmarks.works import WORKS, chosen
+from benchmarks.works.streaming import polled
 from benchmarks.works.work import Outcome
 
 MET = Row("A", "9 us", "floor 8 us", 1.125, "<= 1.2", True)
@@ -92,6 +93,22 @@ class ResultsTests(SynchronousTestCase):
     def test_the_page_of_the_project(self) -> None:
         """Has a place for the figures."""
         self.assertIn("new", between((HERE / "RESULTS.md").read_text(), "new"))
+
+
+class PollingTests(SynchronousTestCase):
+    """What the program for polls prints."""
+
+    def test_rows(self) -> None:
+        """One for each kind, with the median that was printed."""
+        printed = (
+            "round 1, held: lsserver 400 us/poll (990/s), bare resource 300 (998/s), ratio 1.33; 99 of 100 answered\n"
+            "median of held polls: 1.33 (66 bytes an answer)\n"
+            "round 1, prompt: lsserver 500 us/poll (990/s), bare resource 250 (998/s), ratio 2.00; 99 of 100 answered\n"
+            "median of prompt polls: 2.00 (66 bytes an answer)\n"
+        )
+        held, prompt = polled(printed)
+        self.assertEqual((held.figure, held.beside, held.ratio), ("400 us/poll", "twisted.web 300 us/poll", 1.33))
+        self.assertEqual((held.met, prompt.met), (True, False))
 
 
 class ChoiceTests(SynchronousTestCase):
