@@ -14,7 +14,7 @@ from benchmarks.peers.libraries import Autobahn, NodeWs, Websockets
 FANOUT: tuple[Contender, ...] = (NodeWs(), Websockets(), Autobahn(), Nats(), Mosquitto(), Nchan())
 """One item to many."""
 
-FANOUT_QUICK: tuple[Contender, ...] = (NodeWs(), Websockets(), Nats(), Nchan())
+FANOUT_QUICK: tuple[Contender, ...] = (NodeWs(), Websockets(), Nchan())
 """Of these the one that is nearest of each kind, for a short run."""
 
 ITEMS: tuple[Contender, ...] = (NodeWs(), Websockets(), Nats(), Mosquitto())

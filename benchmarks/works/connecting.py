@@ -67,7 +67,7 @@ def keeping(settings: Settings) -> Outcome:
     peers, lines = installed((NodeWs(), Websockets()) if settings.peers and not settings.quick else ())
     load = settings.load(KEPT)
     if settings.quick:
-        load = replace(load, clients=min(load.clients, 2000))
+        load = replace(load, clients=min(load.clients, 1000))
     rounds = in_turn([Lsserver(), *peers], load, 1)
     kinds: list[tuple[Contender, str, float]] = [
         (Lsserver(), "G", MEMORY),

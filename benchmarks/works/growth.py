@@ -95,7 +95,7 @@ def outcome(
 
 def subscribers(settings: Settings) -> Outcome:
     """J1: of one item."""
-    sizes = (1, 10, 100, 1000) if settings.quick else (1, 10, 100, 1000, 10_000)
+    sizes = (1, 100, 1000) if settings.quick else (1, 10, 100, 1000, 10_000)
 
     def load(clients: int) -> Load:
         rate = min(500.0, 40_000 / clients)
@@ -106,7 +106,7 @@ def subscribers(settings: Settings) -> Outcome:
 
 def items(settings: Settings) -> Outcome:
     """J2: that exist, one session for each; 5000 updates a second of all together, each in a turn of its own."""
-    sizes = (1, 100, 10_000) if settings.quick else (1, 10, 100, 1000, 10_000, 100_000)
+    sizes = (1, 10_000) if settings.quick else (1, 10, 100, 1000, 10_000, 100_000)
 
     def load(count: int) -> Load:
         clients = min(count, 100)

@@ -14,7 +14,7 @@ from benchmarks.works.work import Outcome, Settings
 SELDOM = Load(clients=1, rate=1, seconds=90.0, warm=1.0)
 """As the aim has it: 90 messages."""
 
-OFTEN = Load(clients=1, rate=10, seconds=4.0, warm=0.5)
+OFTEN = Load(clients=1, rate=20, seconds=2.5, warm=0.3)
 """For a quick run."""
 
 TAIL = 1.0

@@ -50,6 +50,8 @@ def measure(settings: Settings) -> Outcome:
         Lsserver("COMMAND, 100 keys", mode="COMMAND"),
         Lsserver("DISTINCT, unfiltered", mode="DISTINCT", unfiltered=True),
     ]
+    if settings.quick:
+        modes.pop()
     rounds = in_turn(modes, settings.load(ONE), settings.count(3))
     rows = [row(rounds, mode.name) for mode in modes[1:]]
     raw = Lsserver("RAW, 1 KB", mode="RAW")
