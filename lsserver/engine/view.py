@@ -86,7 +86,7 @@ class View(ABC, Generic[S]):
 
     def rest(self, slot: S) -> None:
         """A slot has sent everything that it had: perhaps it can go with others from now on."""
-        if slot.hooks is not None:
+        if slot.hooks is not None or not slot.ready:
             return
         # One alone needs no group, which is larger than the slot.
         if slot.period or slot.sent is None or slot.stream.send is None or len(self.slots) == 1:

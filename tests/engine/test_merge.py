@@ -133,6 +133,17 @@ class Snapshots(SynchronousTestCase):
         self.world.data.update("item1", {"a": "1"}, False)
         self.assertEqual(self.client.read(), ["U,2,1,1|2"])
 
+    def test_not_requested_and_the_frequency_changes_before_the_first_event(self) -> None:
+        """The event comes once all the same."""
+        for sub_id, more in enumerate(("", "LS_requested_buffer_size=3"), 1):
+            self.client.subscribe(sub_id, "MERGE", "item1", "a b", more)
+            self.client.control(f"LS_reqId=x&LS_op=reconf&LS_subId={sub_id}&LS_requested_max_frequency=5")
+            self.client.read()
+        self.world.data.update("item1", {"a": "1"}, False)
+        self.assertEqual(self.client.read(), ["U,1,1,1|#", "U,2,1,1|#"])
+        self.world.advance(1)
+        self.assertEqual(self.client.lines(), [])
+
     def test_not_requested_and_the_event_is_about_other_fields(self) -> None:
         self.client.subscribe(1, "MERGE", "item1", "a")
         self.world.data.update("item1", {"a": "1"}, True)
