@@ -297,6 +297,32 @@ class Writes(Base):
             self.assertEqual([len(client.lines()) for client in self.clients], [count] * 3)
             self.assertEqual([client.connection.writes for client in self.clients], [one + 1 for one in writes])
 
+    def test_nothing_after_all(self) -> None:
+        """An item that is again as it was, at the end of the turn."""
+        self.use()
+        self.subscribe("MERGE")
+        self.say("1", "0")
+        self.assertEqual(self.updates(), [[]] * 3)
+        self.say("2")
+        self.assertEqual(self.updates(), [["2"]] * 3)
+
+    def test_one_of_many_is_held_back(self) -> None:
+        """While several items have something."""
+        self.use()
+        for client in self.clients:
+            client.subscribe(1, "MERGE", "item other", "a", "")
+        for number in range(2):
+            self.say(str(number))
+            self.say(str(number), item="other")
+            self.updates()
+        self.clients[1].stall()
+        for number in range(3):
+            self.say(f"x{number}")
+            self.say(f"y{number}", item="other")
+            self.assertEqual(self.updates(), [[f"x{number}", f"y{number}"], [], [f"x{number}", f"y{number}"]])
+        self.clients[1].resume()
+        self.assertEqual(self.updates(), [[], ["x2", "y2"], []])
+
     def test_order(self) -> None:
         """Nothing that waits is overtaken."""
         self.use()
