@@ -48,8 +48,10 @@ class Flusher:
         """Let everybody write; a stream that fails is closed by itself and harms no other."""
         now = self._clock.seconds()
         # Groups first: who cannot go with his group becomes dirty and has his turn below.
-        self.flush_groups(now)
-        self._scheduled = False
+        try:
+            self.flush_groups(now)
+        finally:
+            self._scheduled = False
         dirty, self.dirty = self.dirty, []
         for stream in dirty:
             try:

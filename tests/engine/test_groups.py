@@ -429,6 +429,18 @@ class Failures(Base):
         self.say("2", item="other")
         self.assertEqual(other.read(), ["U,1,1,2"])
 
+    def test_of_the_flush(self) -> None:
+        """What nobody has thought of does not keep later turns from writing."""
+        self.use()
+        self.subscribe("MERGE")
+        patch = self.patch(Group, "flush", lambda group, delivery, alone: 1 / 0)
+        self.say("1")
+        self.assertRaises(ZeroDivisionError, self.world.turn)
+        patch.restore()
+        for client in self.clients:
+            client.message("LS_reqId=1&LS_message=x&LS_msg_prog=1")
+        self.assertEqual([client.read() for client in self.clients], [["MSGDONE,*,1,"]] * 3)
+
     def test_of_one_connection(self) -> None:
         self.use()
         self.subscribe("MERGE")
