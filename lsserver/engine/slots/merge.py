@@ -15,7 +15,6 @@ from lsserver.engine.slots.base import MAX_LINES, Slot
 
 if TYPE_CHECKING:
     from lsserver.engine.modes.merge import MergeView
-    from lsserver.engine.update import Update
 
 
 class MergeSlot(Slot):
@@ -42,28 +41,26 @@ class MergeSlot(Slot):
         if now < self.due:
             self.sleep(self.due)
             return False
-        update = self.view.current
+        view = self.view
+        update = view.current
         if update is not None:
-            self._step(update, lines, now)
+            snapshot = self.sent is None and self.wants_snapshot
+            line = view.line_if_news(update, self)
+            if line is not None:
+                lines.append(line)
+                if snapshot:
+                    # The limit and the statistics begin with what comes after it.
+                    self.joined = view.steps
+                else:
+                    self.realtime += 1
+                    if self.period:
+                        self.due = self.after(self.due, now)
         if self.period:
             # As L{View.rest} would do, and often.
-            self.view.idle[self] = None
+            view.idle[self] = None
         else:
-            self.view.rest(self)
+            view.rest(self)
         return False
-
-    def _step(self, update: Update, lines: list[bytes], now: float) -> None:
-        snapshot = self.sent is None and self.wants_snapshot
-        line = self.view.line_if_news(update, self)
-        if line is not None:
-            lines.append(line)
-            if snapshot:
-                # The limit and the statistics begin with what comes after it.
-                self.joined = self.view.steps
-            else:
-                self.realtime += 1
-                if self.period:
-                    self.advance(now)
 
     def suppressed(self) -> int:
         """Whatever the view stepped through without this client."""
