@@ -32,6 +32,7 @@ class Binding:
     @ivar last_request: when the client last asked for anything.
     @ivar not_before: a poll is not answered before this time (C{min_interpoll_millis}).
     @ivar empty: no data notification was written yet.
+    @ivar tail: what is written together with the end of a poll, which is about to come.
     """
 
     __slots__ = (
@@ -54,6 +55,7 @@ class Binding:
         "polling",
         "polling_millis",
         "room",
+        "tail",
     )
 
     def __init__(
@@ -86,6 +88,7 @@ class Binding:
         self._patience_since, self._patience = self.bound_at, float(self.keepalive_millis)
         self.not_before = 0.0
         self.empty = True
+        self.tail = b""
         self.closed = False
 
     @property

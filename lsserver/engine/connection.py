@@ -76,10 +76,10 @@ class IStreamConnection(Interface):
         each write by sessions with a bandwidth limit.
         """
 
-    def end(close_socket: bool) -> None:
+    def end(close_socket: bool, last: bytes = b"") -> None:
         """
-        The last line (C{LOOP} or C{END}) was written. HTTP: finish the response,
-        and close the socket if asked. WebSocket: stay open for the next bind,
+        Send the last lines, of which the very last is C{LOOP} or C{END}. HTTP: finish
+        the response, and close the socket if asked. WebSocket: stay open for the next bind,
         or close with code 1000 if asked.
         """
 

@@ -193,17 +193,24 @@ class Stream(Outlet):
         self.metered = binding if binding.room is not None else None
         self.last_write = self.wheel.now()
         self.pending[:0] = replay
-        if head:
+        prompt = binding.polling and not binding.idle_millis
+        if prompt:
+            self._count(binding, head)
+            binding.tail = head
+        elif head:
             self._write(binding, head)
         binding.start()
         self.adjust()
         if binding.polling:
             binding.not_before = self._last_poll + settings.min_interpoll_millis / 1000
             self._last_poll = max(self.wheel.now(), binding.not_before)
-        if binding.polling and not binding.idle_millis:
+        if prompt:
             # Answered at once, with whatever there is.
             self.flusher.flush_groups(self.wheel.now())
             self.flush(self.wheel.now())
+            if binding.tail and not binding.closed:
+                # Not yet, for one reason or another; but the client is told that it is bound.
+                self._write(binding, b"")
         elif self.pending:
             self.schedule()
 
@@ -228,8 +235,7 @@ class Stream(Outlet):
         """Ask the client, which is bound, to bind again in C{millis}, and let go of the connection."""
         binding = self.unbind()
         assert binding is not None
-        self._write(binding, self.dialect.loop(millis))
-        binding.connection.end(close_socket)
+        self._last(binding, self.dialect.loop(millis), close_socket)
         self._owner.unbound(millis + self.settings.session_timeout_millis)
 
     def end(self, code: int, message: str, close_socket: bool = False) -> None:
@@ -237,8 +243,7 @@ class Stream(Outlet):
         self.close()
         binding = self.unbind()
         if binding is not None:
-            binding.connection.write(self.dialect.end(code, message))
-            binding.connection.end(close_socket)
+            self._last(binding, self.dialect.end(code, message), close_socket)
 
     def drop(self) -> None:
         """The session is over and the client is not told (tlcp.md 10.8, restart)."""
@@ -314,7 +319,11 @@ class Stream(Outlet):
         self.log.append(data if len(lines) == 1 else tuple(lines), len(lines), len(data))
         binding.empty = False
         self.last_write = now
-        binding.connection.write(data)
+        if binding.polling:
+            # The caller ends the poll now.
+            binding.tail += data
+        else:
+            binding.connection.write(data)
 
     def _first_part(self, lines: list[bytes]) -> list[bytes]:
         """What may be written at once, a line at least. The rest is encoded, so it goes first next time."""
@@ -349,7 +358,10 @@ class Stream(Outlet):
         if fitting:
             data = b"".join(lines[:fitting])
             self.log.append(tuple(lines[:fitting]), fitting, len(data))
-            binding.connection.write(data)
+            if binding.polling:
+                binding.tail += data
+            else:
+                binding.connection.write(data)
         self.loop(binding.polling_millis)
 
     # What a delivery needs besides
@@ -384,7 +396,7 @@ class Stream(Outlet):
         lines = self._gather(binding, now)
         if lines:
             self._send(binding, lines, now)
-            if self.bandwidth.limited:
+            if self.bandwidth.limited and not binding.polling:
                 self.bandwidth.spend(binding.connection.overhead(sum(map(len, lines))))
         if binding.closed:
             return
@@ -458,9 +470,28 @@ class Stream(Outlet):
             self._write(binding, line)
 
     def _write(self, binding: Binding, data: bytes) -> None:
+        data = self._with_tail(binding, data)
+        binding.connection.write(data)
+        self._count_overhead(binding, data)
+
+    def _last(self, binding: Binding, line: bytes, close_socket: bool) -> None:
+        """Write the last line, with what waits for it, and end the connection's part in the session."""
+        data = self._with_tail(binding, line)
+        binding.connection.end(close_socket, data)
+        self._count_overhead(binding, data)
+
+    def _with_tail(self, binding: Binding, data: bytes) -> bytes:
+        self._count(binding, data)
+        tail, binding.tail = binding.tail, b""
+        return tail + data
+
+    def _count(self, binding: Binding, data: bytes) -> None:
         if binding.room is not None:
             binding.room -= len(data)
         self.last_write = self.wheel.now()
-        binding.connection.write(data)
         if self.bandwidth.limited:
-            self.bandwidth.spend(len(data) + binding.connection.overhead(len(data)))
+            self.bandwidth.spend(len(data))
+
+    def _count_overhead(self, binding: Binding, data: bytes) -> None:
+        if self.bandwidth.limited:
+            self.bandwidth.spend(binding.connection.overhead(len(data)))

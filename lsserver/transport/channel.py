@@ -7,8 +7,10 @@ length, a deadline for slow requests, and a way over to WebSocket.
 # mypy: disallow-untyped-calls=False
 from __future__ import annotations
 
+from functools import lru_cache
 from http import HTTPStatus
 from io import BytesIO
+from time import time
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -33,6 +35,13 @@ closed: a client that is still sending would not see the answer to what is too l
 
 MANY_PIECES = 64
 """So many pieces of a request that must wait are kept before they are put together."""
+
+
+@lru_cache(maxsize=1)
+def _date(now: int) -> bytes:
+    """For the head of every response of a second."""
+    date: bytes = http.datetimeToString(now)
+    return date
 
 
 class Request(server.Request):
@@ -93,7 +102,7 @@ class Request(server.Request):
         """Find the resource and have it answer."""
         self.site = site = self.channel.site
         self.setHeader(b"Server", site.server_header)
-        self.setHeader(b"Date", http.datetimeToString())
+        self.setHeader(b"Date", _date(int(time())))
         budget = self.channel.budget
         if budget is not None and not budget.take():
             self.setHeader(b"Retry-After", b"1")

@@ -6,7 +6,9 @@ Who sent a request: what adapters, logs and clients themselves are told about it
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -63,12 +65,19 @@ class ClientInfo:
         )
 
 
+def forwarding(headers: Headers) -> dict[str, str]:
+    """As L{by_name}, but only what tells where a request comes from: all that matters for a session that exists."""
+    values = headers.getRawHeaders(b"x-forwarded-for")
+    return {"x-forwarded-for": _joined(values)} if values else {}
+
+
 def by_name(headers: Headers) -> dict[str, str]:
     """All headers as adapters get them, in a new dict."""
-    return {
-        name.lower().decode("latin-1"): ",".join(value.decode("utf-8", "replace") for value in values)
-        for name, values in headers.getAllRawHeaders()
-    }
+    return {name.lower().decode("latin-1"): _joined(values) for name, values in headers.getAllRawHeaders()}
+
+
+def _joined(values: Iterable[bytes]) -> str:
+    return ",".join([value.decode("utf-8", "replace") for value in values])
 
 
 def forwarded_for(headers: dict[str, str]) -> list[str]:
@@ -102,6 +111,7 @@ def _bare(entry: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=1024)
 def _normal(address: str) -> str:
     """IPv4 addresses as such, also where the socket speaks IPv6."""
     if ":" not in address:

@@ -38,6 +38,8 @@ class ResponseHeads:
         self._fixed = [*_NO_CACHE, *((name.encode(), value.encode()) for name, value in added)]
         self._echoed = [name.encode() for name in settings.response_http_headers.echo]
         self.stream_type = ENRICHED if settings.use_enriched_content_type else PLAIN
+        fixed = [(b"Content-Type", self.stream_type), *self._fixed]
+        self._stream_lines = b"".join(b"%b: %b\r\n" % header for header in fixed)
 
     def prepare(self, request: HttpRequest, content_type: bytes, more: Iterable[tuple[str, str]]) -> None:
         """
@@ -55,12 +57,26 @@ class ResponseHeads:
         for header, text in more:
             headers.addRawHeader(header.encode("latin-1", "replace"), text.encode("latin-1", "replace"))
 
+    def stream(self, request: HttpRequest, more: Iterable[tuple[str, str]], length: bytes) -> bytes:
+        """
+        The head of a stream, up to and with the empty line: what L{prepare} would set, with
+        what the request has set already, but most of it is the same for all.
 
-def serialize(version: bytes, code: int, reason: bytes, request: HttpRequest) -> bytes:
-    """The head of a response, up to and with the empty line."""
-    lines = [b"%b %d %b\r\n" % (version, code, reason)]
-    lines += [
-        b"%b: %b\r\n" % (name, value) for name, values in request.responseHeaders.getAllRawHeaders() for value in values
-    ]
-    lines.append(b"\r\n")
-    return b"".join(lines)
+        @param more: what the cross-origin check adds.
+        @param length: the line that tells how long the body is, if there is one.
+        """
+        lines = [b"%b %d %b\r\n" % (request.clientproto, request.code, request.code_message)]
+        for name, values in request.responseHeaders.getAllRawHeaders():
+            lines += [b"%b: %b\r\n" % (name, value) for value in values]
+        lines.append(self._stream_lines)
+        for name in self._echoed:
+            lines += [_line(name, value) for value in request.requestHeaders.getRawHeaders(name, [])]
+        for header, text in more:
+            lines.append(_line(header.encode("latin-1", "replace"), text.encode("latin-1", "replace")))
+        lines += (length, b"\r\n")
+        return b"".join(lines)
+
+
+def _line(name: bytes, value: bytes) -> bytes:
+    """A header whose value comes from a request. It has no line ends, but not because of anything here."""
+    return b"%b: %b\r\n" % (name, b" ".join(value.splitlines()))

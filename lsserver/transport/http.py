@@ -16,7 +16,7 @@ from twisted.web import http
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from lsserver.engine.client import Client
+from lsserver.engine.client import Client, Speaker
 from lsserver.engine.dialect import IDialect
 from lsserver.engine.kernel import Kernel
 from lsserver.tlcp.codes import ControlCode, SessionCode
@@ -30,7 +30,7 @@ from lsserver.tlcp.requests import (
     RequestError,
 )
 from lsserver.transport.channel import Request as HttpRequest
-from lsserver.transport.client_info import ClientInfo, by_name
+from lsserver.transport.client_info import ClientInfo, by_name, forwarding
 from lsserver.transport.cors import Headers, OriginCheck
 from lsserver.transport.framing import ChunkFramer
 from lsserver.transport.headers import PLAIN, ResponseHeads
@@ -99,9 +99,6 @@ class ProtocolResource(Resource):
     def _parse(self, request: HttpRequest) -> list[Request | RequestError]:
         return parse_http(self._name, request.query, request.content.read() if request.method == b"POST" else None)
 
-    def _client(self, request: HttpRequest, dialect: IDialect) -> Client:
-        return self._around.info.client(dialect, by_name(request.requestHeaders), request.channel.transport)
-
 
 class SessionResource(ProtocolResource):
     """C{create_session} and C{bind_session}: the response is a stream."""
@@ -128,9 +125,12 @@ class SessionResource(ProtocolResource):
             # Never ERROR: clients would wait for more, or try again for ever (2.13).
             stream.refuse(dialect.conerr(asked.code, asked.text))
         elif isinstance(asked, CreateSession):
-            stream.create(around.kernel, asked, self._client(request, dialect))
+            stream.create(around.kernel, asked, self._client(request, dialect, by_name(request.requestHeaders)))
         elif isinstance(asked, BindSession):
-            stream.bind(around.kernel, asked, self._client(request, dialect))
+            stream.bind(around.kernel, asked, self._client(request, dialect, forwarding(request.requestHeaders)))
+
+    def _client(self, request: HttpRequest, dialect: IDialect, headers: dict[str, str]) -> Client:
+        return self._around.info.client(dialect, headers, request.channel.transport)
 
 
 class ControlResource(ProtocolResource):
@@ -146,15 +146,14 @@ class ControlResource(ProtocolResource):
         if announced.problem is not None:
             self._respond([dialect.error(ControlCode.INVALID_VALUE, announced.problem)], request, cors)
             return
-        client = self._client(request, dialect)
-        lines = [self._line(asked, client, dialect) for asked in self._parse(request)]
+        lines = [self._line(asked, announced, dialect) for asked in self._parse(request)]
         gatherResults(lines).addCallback(self._respond, request, cors)
 
     def _respond(self, lines: list[bytes], request: HttpRequest, cors: Headers) -> None:
         self._around.heads.prepare(request, PLAIN, cors)
         request.respond(b"".join(lines))
 
-    def _line(self, asked: Request | RequestError, client: Client, dialect: IDialect) -> Deferred[bytes]:
+    def _line(self, asked: Request | RequestError, client: Speaker, dialect: IDialect) -> Deferred[bytes]:
         """Never fails, never empty: a client that misses a line asks again for ever."""
         result: Deferred[bytes] = Deferred()
         if isinstance(asked, ControlRequest):

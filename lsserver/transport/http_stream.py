@@ -20,7 +20,7 @@ from lsserver.transport.channel import Request
 from lsserver.transport.cors import Headers
 from lsserver.transport.direct import DirectWriter, bound_buffer
 from lsserver.transport.framing import UNFRAMED, ChunkFramer
-from lsserver.transport.headers import PLAIN, ResponseHeads, serialize
+from lsserver.transport.headers import PLAIN, ResponseHeads
 from lsserver.transport.stream import StreamConnection
 
 RETRY_SECONDS = 5
@@ -86,27 +86,33 @@ class HttpStream(StreamConnection):
         """The head and the first lines, with one call to the socket."""
         if self.over:
             return
-        request = self._request
-        self._heads.prepare(request, self._heads.stream_type, self._cors)
+        head = self._head(b"Transfer-Encoding: chunked\r\n" if self._chunked else b"")
         if self._chunked:
-            request.responseHeaders.setRawHeaders(b"Transfer-Encoding", [b"chunked"])
             data = self._framer.encode(data)
-        head = serialize(request.clientproto, request.code, request.code_message, request)
-        request.head_is_sent(chunked=self._chunked)
+        request = self._request
         bound_buffer(request.channel.transport, self._sendbuf)
-        self._writer = DirectWriter(request.channel.transport, self, self._clock, self._write_timeout)
-        request.registerProducer(self._writer, True)
-        self._writer.begin()
+        writer = self._writer = self._new_writer()
+        request.registerProducer(writer, True)
+        writer.begin()
+        writer.write(head + data)
+
+    def _head(self, length: bytes) -> bytes:
+        """The head of the response, which is sent from now on."""
+        head = self._heads.stream(self._request, self._cors, length)
+        # The request has nothing to add to what is written here, not even the last chunk.
+        self._request.head_is_sent(chunked=False)
         self._uncounted = len(head)
-        self._writer.write(head + data)
+        return head
+
+    def _new_writer(self) -> DirectWriter:
+        return DirectWriter(self._request.channel.transport, self, self._clock, self._write_timeout)
 
     def refuse(self, line: bytes) -> None:
         """As in L{IStreamConnection}."""
         if self.over:
             return
         if self._writer is not None:
-            self.write(line)
-            self.end(False)
+            self.end(False, line)
             return
         self.over = True
         request = self._request
@@ -127,10 +133,20 @@ class HttpStream(StreamConnection):
         head, self._uncounted = self._uncounted, 0
         return head + (self._framer.overhead(size) if self._chunked else 0)
 
-    def end(self, close_socket: bool) -> None:
+    def end(self, close_socket: bool, last: bytes = b"") -> None:
         """As in L{IStreamConnection}."""
         if self.over:
             return
+        if self._writer is None:
+            # The whole response, so its length is known. What the socket does not take of it is
+            # the channel's business, as with any other response.
+            writer = self._new_writer()
+            writer.write(self._head(b"Content-Length: %d\r\n" % len(last)) + last)
+            writer.close()
+        elif self._chunked:
+            self._writer.write(self._framer.encode(last) + self._framer.LAST)
+        elif last:
+            self._writer.write(last)
         self.over = True
         self._stop_writing()
         if close_socket:

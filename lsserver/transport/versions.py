@@ -25,6 +25,7 @@ class Announced:
     problem: str | None = None
 
 
+@lru_cache(maxsize=64)
 def announced_in_query(query: bytes) -> Announced:
     """Of an HTTP request (tlcp.md 1.1)."""
     try:

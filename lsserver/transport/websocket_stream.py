@@ -97,9 +97,11 @@ class WebSocketStream(StreamConnection):
         """As in L{IStreamConnection}."""
         return self.framing.overhead(size)
 
-    def end(self, close_socket: bool) -> None:
+    def end(self, close_socket: bool, last: bytes = b"") -> None:
         """As in L{IStreamConnection}."""
         if not self.over:
+            if last:
+                self.write(last)
             self.over = True
             self._socket.stream_ended(self, close_socket)
 

@@ -254,8 +254,10 @@ class FakeConnection:
     def overhead(self, size: int) -> int:
         return 2 if self.websocket else len(f"{size:x}") + 4
 
-    def end(self, close_socket: bool) -> None:
+    def end(self, close_socket: bool, last: bytes = b"") -> None:
         assert self.state == "open"
+        if last:
+            self.write(last)
         self.state = "closed" if close_socket else "ended"
 
     def abort(self) -> None:

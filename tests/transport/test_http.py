@@ -319,6 +319,15 @@ class Controls(SynchronousTestCase):
 
 
 class Configured(SynchronousTestCase):
+    def test_line_ends_in_what_is_sent_back(self) -> None:
+        """A CR or LF alone is no line end to us, but it may be to others: no such header is accepted."""
+        world = World(TransportSettings(response_http_headers=ResponseHttpHeaders(echo=("X-One",))))
+        for header in ("X-One: a{}Set-Cookie: b", "Origin: http://a{}Set-Cookie: b"):
+            for end in ("\r", "\n"):
+                data = world.ask(post("create_session", b"LS_cid=x", VERSION, header.format(end)))
+                self.assertEqual(Response(data).code, 400)
+                self.assertNotIn(b"Set-Cookie", data)
+
     def test_headers(self) -> None:
         settings = TransportSettings(
             use_enriched_content_type=False,

@@ -22,7 +22,7 @@ from lsserver.transport.direct import tcp_below
 from lsserver.transport.settings import TransportSettings
 from lsserver.transport.site import make_site
 from lsserver.transport.tls import harden
-from tests.transport.fakes import SUBPROTOCOL, VERSION, frame, http, post
+from tests.transport.fakes import SUBPROTOCOL, VERSION, Response, frame, http, post
 from tests.transport.loopback import LoopbackTestCase, Reader
 from tests.transport.sockets import certificate
 
@@ -229,8 +229,7 @@ class Polls(SlowCase):
             post("bind_session", f"LS_session={session.id}&LS_recovery_from=2&{poll}&LS_idle_millis=0".encode())
         )
         await again.until_has(b"LOOP")
-        self.websocket = False
-        numbers = [line for line in self.lines(bytes(again.data)) if line.startswith("U,")]
+        numbers = [line for line in Response(bytes(again.data)).body.split(b"\r\n") if line.startswith(b"U,")]
         self.assertEqual(len(numbers), 500)
 
     def soon(self) -> Deferred[None]:

@@ -16,7 +16,7 @@ from lsserver.engine.kernel import Kernel
 from lsserver.engine.settings import EngineSettings
 from lsserver.transport.settings import TransportSettings
 from lsserver.transport.site import make_site
-from tests.transport.fakes import SUBPROTOCOL, Response, WebSocketClient, Wire, frame, frames, post, texts
+from tests.transport.fakes import SUBPROTOCOL, Response, WebSocketClient, Wire, frame, frames, http, post, texts
 
 HEAD = b"SERVNAME,Test\r\nCLIENTIP,192.0.2.1\r\n"
 ADD = "LS_op=add&LS_subId=1&LS_mode=MERGE&LS_group=item1&LS_schema=a%20b"
@@ -153,6 +153,45 @@ class WithEngine(SynchronousTestCase):
         again = b"".join(client.send(poll))
         self.assertTrue(again.startswith(b"CONOK,"))
         self.assertIsNone(client.wire.lost)
+
+    def test_polls_in_few_pieces(self) -> None:
+        """A poll that need not wait is answered in one piece, whose length is known; one that waits in two."""
+        poll = "LS_polling=true&LS_polling_millis=0&LS_idle_millis="
+        wire = self.connect()
+        written: list[bytes] = []
+        self.patch(wire, "write", written.append)
+        wire.send(post("create_session", f"LS_adapter_set=TEST&LS_cid=x&{poll}0".encode()))
+        (data,) = written
+        response = Response(data)
+        sid = self.session_id(response.body)
+        self.assertTrue(response.complete)
+        self.assertEqual(response.headers["content-length"], str(len(response.body)))
+        self.assertNotIn("transfer-encoding", response.headers)
+        self.assertTrue(response.body.endswith(b"CONS,unlimited\r\nLOOP,0\r\n"))
+        written.clear()
+        wire.send(post("bind_session", f"LS_session={sid}&{poll}19000".encode()))
+        (head,) = written
+        self.assertIn(b"CONOK,%b,50000,19000,*\r\n" % sid.encode(), head)
+        self.connect().send(post("control", f"LS_session={sid}&LS_reqId=1&{ADD}".encode()))
+        self.turn()
+        _, rest = written
+        response = Response(head + rest)
+        self.assertEqual((response.complete, response.rest), (True, b""))
+        self.assertEqual(response.body.split(b"\r\n")[-3:], [b"CONF,1,unlimited,filtered", b"LOOP,0", b""])
+        # The connection is as good as new.
+        written.clear()
+        wire.send(post("bind_session", f"LS_session={sid}&{poll}0".encode()))
+        self.assertTrue(Response(b"".join(written)).complete)
+
+    def test_poll_of_an_old_client(self) -> None:
+        """HTTP/1.0 knows no chunks."""
+        poll = "LS_adapter_set=TEST&LS_cid=x&LS_polling=true&LS_polling_millis=0&LS_idle_millis=0"
+        wire = self.connect()
+        path = "/lightstreamer/create_session.txt?LS_protocol=TLCP-2.5.0"
+        response = Response(wire.send(http("POST", path, poll.encode(), version="1.0")))
+        self.assertEqual(response.headers["content-length"], str(len(response.body)))
+        self.assertTrue(response.body.endswith(b"LOOP,0\r\n"))
+        self.assertIsNotNone(wire.lost)
 
     def test_refusals(self) -> None:
         """11.12, on both transports."""
