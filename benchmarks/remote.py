@@ -37,6 +37,7 @@ from lsserver.remote.data import RemoteDataProvider
 from lsserver.tlcp.dialect import dialect_for
 from lsserver.tlcp.parsing import parse_http
 from lsserver.tlcp.versions import Version
+from lsserver.transport.framing import TextFramer
 
 CHUNK = 64 * 1024
 """What one read of a socket gives at most."""
@@ -69,7 +70,12 @@ class Sink:
 
     websocket = True
     writable = True
+    framing = TextFramer(1 << 20)
 
+    def send(self, data: bytes) -> int:
+        return len(data)
+
+    def unsent(self, rest: bytes) -> None: ...
     def write(self, data: bytes) -> None: ...
     def refuse(self, line: bytes) -> None:
         raise RuntimeError(line.decode())
@@ -117,6 +123,8 @@ class Server:
             (create,) = parse_http("create_session", b"", b"LS_adapter_set=BENCH&LS_cid=x")
             sessions: list[Any] = []
             self.kernel.create_session(create, Sink(), client).addCallback(sessions.append)  # type: ignore[arg-type]
+            if sessions[0] is None:
+                raise SystemExit("no session could be created")
             schema = "%20".join(f"field{n}" for n in range(10))
             body = f"LS_reqId=1&LS_op=add&LS_subId=1&LS_mode=MERGE&LS_group={'%20'.join(self.items)}&LS_schema={schema}"
             (add,) = parse_http("control", b"", body.encode())
