@@ -268,7 +268,8 @@ class Memory(SynchronousTestCase):
         self.session = self.client.session
 
     def closed(self) -> bool:
-        self.world.advance(1.1)
+        # A session may come just after a round has begun, and have its turn at the end of the next.
+        self.world.advance(2.1)
         return self.session.closed
 
     def test_lines_that_wait(self) -> None:
