@@ -51,6 +51,9 @@ TLS_ATTRIBUTES = (
 MAX_TLS_RECORD = 16_384
 """OpenSSL takes no more in one call, so that longer data are the transport's business."""
 
+RECORD_OVERHEAD = 128
+"""Bytes that a record of TLS 1.2 or 1.3 is longer than what is in it, at most and with some to spare."""
+
 
 class WriterOwner(Protocol):
     """What a L{DirectWriter} tells."""
@@ -231,14 +234,19 @@ class DirectWriter:
             # A renegotiation, or the end; the transport knows what to do.
             self._queue(data)
             return
-        self._flush(connection)
+        self._flush(connection, taken)
         if taken != len(data):
             self._queue(data[taken:])
 
-    def _flush(self, connection: Any) -> None:
-        """What OpenSSL has encrypted, to the socket."""
-        # One record with its overhead is less than that.
-        records = connection.bio_read(65_536)
+    def _flush(self, connection: Any, taken: int) -> None:
+        """What OpenSSL has made of C{taken} bytes, to the socket."""
+        # A buffer of the largest size would cost as much as the encryption of a short line.
+        room = taken + RECORD_OVERHEAD
+        records: bytes = connection.bio_read(room)
+        if len(records) == room:
+            # Something else was waiting before it.
+            with contextlib.suppress(SSL.WantReadError):
+                records += connection.bio_read(65_536)
         try:
             sent = self._send(records)
         except OSError:

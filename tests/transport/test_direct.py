@@ -255,6 +255,13 @@ class Tls(Tcp):
         self.assertEqual(self.drain(), data)
         self.assertTrue(self.writer.writable)
 
+    def test_records_that_are_longer_than_usual(self) -> None:
+        """All of it is sent, however OpenSSL makes it."""
+        for overhead in (-9, 0, 22):  # 22 is just what TLS 1.3 adds.
+            self.patch(direct, "RECORD_OVERHEAD", overhead)
+            self.writer.write(b"0123456789")
+            self.assertEqual(self.drain(), b"0123456789")
+
     def test_empty(self) -> None:
         self.writer.write(b"")
         self.assertEqual(self.drain(), b"")
