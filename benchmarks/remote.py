@@ -148,7 +148,7 @@ def line_reader(chunks: list[bytes]) -> Callable[[], None]:
 
     def run() -> None:
         for chunk in chunks:
-            reader.dataReceived(chunk)
+            reader.dataReceived(chunk)  # type: ignore[no-untyped-call]
 
     return run
 
