@@ -17,24 +17,15 @@ from twisted.trial.unittest import SkipTest, TestCase
 
 from tests.service import certificates
 from tests.service.running import SECONDS, Running, adapters, folder, start
+from tests.service.test_limits import CODE as DATA
 from tests.service.test_limits import Client
 from tests.transport.fakes import frame
 
-CODE = """
-import time
+CODE = (
+    DATA
+    + """
 
-from lsserver.adapters.providers import DataProvider, MetadataProvider
-
-
-class Data(DataProvider):
-    def subscribe(self, item_name):
-        pass
-
-    def unsubscribe(self, item_name):
-        pass
-
-
-class Metadata(MetadataProvider):
+class Metadata(Metadata):
     blocking = True
 
     def initialize(self, parameters, config_file=None):
@@ -43,10 +34,12 @@ class Metadata(MetadataProvider):
     def notify_user(self, user, password, http_headers):
         # A database that does not answer, until there is a file.
         import os
+        import time
 
         while user == "slow" and not os.path.exists(self.gate):
             time.sleep(0.01)
 """
+)
 
 XML = """
 <metadata_provider>
