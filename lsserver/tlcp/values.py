@@ -25,7 +25,8 @@ EMPTY = b"$"
 
 # Everything but these may be raw; they are encoded wherever they are. The controls
 # and the Unicode line ends would be line ends in some clients.
-_SPECIAL_BYTES = bytes(range(0x20)) + b"%|\x7f"
+_CONTROL_BYTES = bytes(range(0x20)) + b"\x7f"
+_SPECIAL_BYTES = _CONTROL_BYTES + b"%|"
 _SPECIAL = re.compile("[\x00-\x1f%|\x7f\x85\u2028\u2029]")
 _MARKERS = "#$^"
 _MARKER_BYTES = b"#$^"
@@ -71,8 +72,11 @@ def token(value: str | bytes | None) -> bytes:
         return _token(value if isinstance(value, str) else value.decode("iso-8859-1"))
     raw = value.encode() if isinstance(value, str) else value
     # The usual value needs nothing. Deleting the special bytes finds them without a loop.
-    if raw[0] not in _MARKER_BYTES and len(raw.translate(None, _SPECIAL_BYTES)) == len(raw):
-        return raw
+    if raw[0] not in _MARKER_BYTES:
+        if len(raw.translate(None, _SPECIAL_BYTES)) == len(raw):
+            return raw
+        if len(raw.translate(None, _CONTROL_BYTES)) == len(raw):
+            return raw.replace(b"%", b"%25").replace(b"|", b"%7C")
     return _token(raw.decode())
 
 
