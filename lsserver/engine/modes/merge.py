@@ -12,7 +12,7 @@ from lsserver.engine.view import Value, View
 
 if TYPE_CHECKING:
     from lsserver.adapters.shapes import Shape
-    from lsserver.engine.dialect import IValueCodec, Vector
+    from lsserver.engine.dialect import IValueCodec
     from lsserver.engine.item import Item
     from lsserver.engine.slots.base import Slot
 
@@ -80,9 +80,23 @@ class MergeView(View["Slot"]):
             self.current = Update(self.vector(event))
             self._announce(True, is_snapshot)
             return
-        changed = self._changed(event, self.current.vector)
-        if changed is not None:
-            self._go(self.current.vector, changed, is_snapshot)
+        vector = self.current.vector
+        token = self.codec.token
+        positions = self._positions
+        after: list[bytes] | None = None
+        touched = False
+        for name, value in event.items():
+            places = positions.get(name)
+            if places is not None:
+                touched = True
+                encoded = token(value)
+                for place in places:
+                    if vector[place] != encoded:
+                        if after is None:
+                            after = list(vector)
+                        after[place] = encoded
+        if touched:
+            self._go(after, is_snapshot)
 
     def step_values(self, shape: Shape, values: list[Value], before: list[Value] | None) -> None:
         """
@@ -100,7 +114,7 @@ class MergeView(View["Slot"]):
             return
         vector = self.current.vector
         token = self.codec.token
-        changed = []
+        after: list[bytes] | None = None
         for index, places in plan:
             value = values[index]
             # Most fields of most events say what they said before.
@@ -108,8 +122,10 @@ class MergeView(View["Slot"]):
                 encoded = token(value)
                 for place in places:
                     if vector[place] != encoded:
-                        changed.append((place, encoded))
-        self._go(vector, changed, False)
+                        if after is None:
+                            after = list(vector)
+                        after[place] = encoded
+        self._go(after, False)
 
     def _plan(self, shape: Shape) -> Plan:
         """Which values of a shape go where."""
@@ -121,34 +137,17 @@ class MergeView(View["Slot"]):
         ]
         return plan
 
-    def _changed(self, event: Event, vector: Vector) -> list[tuple[int, bytes]] | None:
-        """Positions and tokens that the event changes; C{None} if it is about none of our fields."""
-        token = self.codec.token
-        positions = self._positions
-        touched = False
-        changed = []
-        for name, value in event.items():
-            places = positions.get(name)
-            if places is not None:
-                touched = True
-                encoded = token(value)
-                for place in places:
-                    if vector[place] != encoded:
-                        changed.append((place, encoded))
-        return changed if touched else None
-
-    def _go(self, vector: Vector, changed: list[tuple[int, bytes]], is_snapshot: bool) -> None:
-        if changed:
-            after = list(vector)
-            for position, token in changed:
-                after[position] = token
+    def _go(self, after: list[bytes] | None, is_snapshot: bool) -> None:
+        """C{after} is C{None} if the event says what was known."""
+        if after is not None:
             self.current = Update(tuple(after))
-        self._announce(bool(changed), is_snapshot)
+        self._announce(after is not None, is_snapshot)
 
     def _announce(self, news: bool, is_snapshot: bool) -> None:
         if news:
             self.steps += 1
-            self._tell()
+            if self.idle:
+                self._tell()
         if self.queued:
             self._tell_queues(is_snapshot)
         if self.fresh and not is_snapshot:
@@ -156,10 +155,9 @@ class MergeView(View["Slot"]):
 
     def _tell(self) -> None:
         idle, self.idle = self.idle, {}
-        if idle:
-            now = self.item.now()
-            for slot in idle:
-                slot.offer(now)
+        now = self.item.now()
+        for slot in idle:
+            slot.offer(now)
 
     def _tell_queues(self, is_snapshot: bool) -> None:
         """Those that want an update whether or not it changes anything; a snapshot has no limits."""
@@ -243,7 +241,9 @@ class MergeChannel(Channel[MergeView]):
             slot.mark()
 
     def publish(self, event: Event, is_snapshot: bool) -> None:
-        self.values.update(event)
+        if self._shape is not None:
+            self._merge()
+        self._values.update(event)
         self.known = True
         self._step(event, is_snapshot)
 
