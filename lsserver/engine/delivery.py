@@ -51,6 +51,34 @@ class Outlet:
     send: Callable[[bytes], int] | None
 
 
+class Batch:
+    """
+    What some streams have got so far in a turn, the same lines in the same order.
+
+    @ivar before: what they had got before that; C{None} if that was nothing.
+    @ivar lines: what has come last.
+    @ivar streams: those for whom it was the last.
+    """
+
+    __slots__ = ("before", "lines", "streams")
+
+    def __init__(self, before: Batch | None, lines: list[bytes]) -> None:
+        self.before = before
+        self.lines = lines
+        self.streams: list[Stream] = []
+
+    def entry(self) -> Entry:
+        """All of it."""
+        if self.before is None:
+            return self.lines[0] if len(self.lines) == 1 else tuple(self.lines)
+        parts = []
+        batch: Batch | None = self
+        while batch is not None:
+            parts.append(batch.lines)
+            batch = batch.before
+        return tuple([line for lines in reversed(parts) for line in lines])
+
+
 class Delivery:
     """
     One turn's writes to streams whose way is clear: nothing waits before them, and nothing limits them.
@@ -66,37 +94,45 @@ class Delivery:
         self.failed: list[Stream] = []
 
     def add(self, streams: Collection[Stream], lines: list[bytes], aside: list[Stream]) -> None:
-        """Lines that are not the only ones of this turn: each stream writes them with the others, in L{finish}."""
+        """
+        Lines that are perhaps not the only ones of this turn: each stream writes them with the others, in L{finish}.
+        """
         batched = self._batched
+        first = Batch(None, lines)
+        further: dict[Batch, Batch] = {}
         for stream in streams:
             if stream.send is None or stream.dirty:
                 aside.append(stream)
-            elif stream.batch is None:
-                stream.batch = lines.copy()
+                continue
+            before = stream.batch
+            if before is None:
+                stream.batch = first
                 batched.append(stream)
             else:
-                stream.batch += lines
+                batch = further.get(before)
+                if batch is None:
+                    batch = further[before] = Batch(before, lines)
+                stream.batch = batch
 
     def finish(self) -> None:
         """Write what was added."""
         # Streams that have got the same lines write the same bytes.
-        alike: dict[tuple[bytes, ...], list[Stream]] = {}
+        batches: list[Batch] = []
         for stream in self._batched:
-            assert stream.batch is not None
-            lines = tuple(stream.batch)
+            batch = stream.batch
+            assert batch is not None
             stream.batch = None
-            streams = alike.get(lines)
-            if streams is None:
-                alike[lines] = [stream]
-            else:
-                streams.append(stream)
+            if not batch.streams:
+                batches.append(batch)
+            batch.streams.append(stream)
         self._batched.clear()
         late: list[Stream] = []
-        for lines, streams in alike.items():
-            self.write(streams, lines[0] if len(lines) == 1 else lines, late)
+        for batch in batches:
+            entry = batch.entry()
+            self.write(batch.streams, entry, late)
             # Another slot of theirs has left its group meanwhile, and what it has is still to come.
             for stream in late:
-                stream.put_back(lines)
+                stream.put_back(lines_of(entry))
             late.clear()
 
     def write(self, streams: Collection[Stream], entry: Entry, aside: list[Stream]) -> None:

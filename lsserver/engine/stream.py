@@ -21,6 +21,7 @@ from lsserver.engine.recovery import RecoveryLog
 from lsserver.engine.wheel import TICK
 
 if TYPE_CHECKING:
+    from lsserver.engine.delivery import Batch
     from lsserver.engine.dialect import IDialect
     from lsserver.engine.flusher import Flusher
     from lsserver.engine.settings import EngineSettings
@@ -62,7 +63,7 @@ class Stream(Outlet):
     """
     @ivar pending: lines and slots, in the order in which they came up.
     @ivar binding: the connection, C{None} while unbound.
-    @ivar batch: lines that this turn's L{Delivery<lsserver.engine.delivery.Delivery>} has gathered.
+    @ivar batch: what this turn's L{Delivery<lsserver.engine.delivery.Delivery>} has gathered.
     @ivar most: bytes written at once.
     @ivar lateness: seconds by which an update may be late without the next being late as well.
     """
@@ -114,7 +115,7 @@ class Stream(Outlet):
         self.send = None
         self.framing = None
         self.metered = None
-        self.batch: list[bytes] | None = None
+        self.batch: Batch | None = None
         self.last_write = wheel.now()
         self.most = settings.max_recovery_length // PART or MAX_WRITE
         self.lateness = LATENESS + settings.max_delay_millis / 1000
