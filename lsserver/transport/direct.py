@@ -25,6 +25,8 @@ from twisted.protocols.policies import ProtocolWrapper
 from twisted.protocols.tls import BufferingTLSTransport
 from zope.interface import implementer
 
+from lsserver.transport.tls_sender import tls_sender
+
 TCP_ATTRIBUTES = (
     "connected",
     "dataBuffer",
@@ -47,12 +49,6 @@ TLS_ATTRIBUTES = (
     "_tlsConnection",
 )
 """What must be there in a TLS transport."""
-
-MAX_TLS_RECORD = 16_384
-"""OpenSSL takes no more in one call, so that longer data are the transport's business."""
-
-RECORD_OVERHEAD = 128
-"""Bytes that a record of TLS 1.2 or 1.3 is longer than what is in it, at most and with some to spare."""
 
 
 class WriterOwner(Protocol):
@@ -140,9 +136,11 @@ class DirectWriter:
         self.writable = True
         self.write: Callable[[bytes], None] = transport.write
         self._tcp, self._tls = _inside(transport)
+        self._send: Callable[[bytes], int] | None = None
         if self._tcp is not None:
-            self.write = self._write_tcp if self._tls is None else self._write_tls
-            self._send: Callable[[bytes], int] = self._tcp.socket.send
+            self.write = self._write_direct
+            if self._tls is None:
+                self._send = self._tcp.socket.send
 
     @property
     def send(self) -> Callable[[bytes], int] | None:
@@ -152,7 +150,7 @@ class DirectWriter:
         """
         if not self.writable:
             return None
-        if self._tcp is None or self._tls is not None:
+        if self._tcp is None:
             return self._send_through
         return None if self._queued and not self._begin_sending() else self._send
 
@@ -176,7 +174,7 @@ class DirectWriter:
         self.write = _ignore
         self._stop_timer()
         if self._tcp is not None:
-            del self._send  # It would keep the socket alive.
+            self._send = None  # It would keep the socket alive.
             self._tcp = self._tls = None
 
     def pending(self) -> int:
@@ -185,12 +183,13 @@ class DirectWriter:
 
     # Writing
 
-    def _write_tcp(self, data: bytes) -> None:
+    def _write_direct(self, data: bytes) -> None:
         # The transport is asked only while it may have something: everything that
         # is written comes through here, and its attributes are far away in memory.
         if self._queued and not self._begin_sending():
             self._queue(data)
             return
+        assert self._send is not None
         try:
             sent = self._send(data)
         except OSError:
@@ -201,59 +200,35 @@ class DirectWriter:
 
     def _begin_sending(self) -> bool:
         """Whether the transport has nothing to send any more, and will go on."""
-        bottom = self._tcp
+        bottom, tls = self._tcp, self._tls
         if self._waiting() or bottom.disconnecting or not bottom.connected:
             return False
+        if tls is not None:
+            if tls.disconnecting or tls._lostTLSConnection or not tls._handshakeDone:
+                return False
+            if self._send is None:
+                self._send = self._tls_send(tls._tlsConnection, bottom.socket.send)
         self._queued = False
         return True
+
+    def _tls_send(self, connection: Any, send: Callable[[Any], int]) -> Callable[[bytes], int]:
+        send_record = tls_sender(connection, send, self._hold).send
+        if connection.get_protocol_version() >= SSL.TLS1_3_VERSION:
+            # What OpenSSL has to say by itself in this version, it says with the next write, or as its last word.
+            return send_record
+        # In TLS 1.2 it refuses to renegotiate as soon as it reads of it, and nothing may overtake that.
+        return lambda data: 0 if self._tcp is None or self._waiting() else send_record(data)
 
     def _send_through(self, data: bytes) -> int:
         self.write(data)
         return len(data)
 
-    def _write_tls(self, data: bytes) -> None:
-        bottom, tls = self._tcp, self._tls
-        if (
-            bottom.dataBuffer
-            or bottom._tempDataBuffer
-            or bottom.disconnecting
-            or not bottom.connected
-            or tls._appSendBuffer
-            or tls.disconnecting
-            or tls._lostTLSConnection
-            or not tls._handshakeDone
-            or tls._aggregator._buffer
-            or not 0 < len(data) <= MAX_TLS_RECORD
-        ):
-            self._queue(data)
-            return
-        connection = tls._tlsConnection
-        try:
-            taken = connection.send(data)
-        except SSL.Error:
-            # A renegotiation, or the end; the transport knows what to do.
-            self._queue(data)
-            return
-        self._flush(connection, taken)
-        if taken != len(data):
-            self._queue(data[taken:])
-
-    def _flush(self, connection: Any, taken: int) -> None:
-        """What OpenSSL has made of C{taken} bytes, to the socket."""
-        # A buffer of the largest size would cost as much as the encryption of a short line.
-        room = taken + RECORD_OVERHEAD
-        records: bytes = connection.bio_read(room)
-        if len(records) == room:
-            # Something else was waiting before it.
-            with contextlib.suppress(SSL.WantReadError):
-                records += connection.bio_read(65_536)
-        try:
-            sent = self._send(records)
-        except OSError:
-            sent = 0
-        if sent != len(records):
-            self._handed += len(records) - sent
-            self._tcp.write(records[sent:])
+    def _hold(self, records: bytes) -> None:
+        """Send what the socket has not taken of TLS."""
+        if self._tcp is not None:
+            self._queued = True
+            self._handed += len(records)
+            self._tcp.write(records)
             self._wait()
 
     def _queue(self, data: bytes) -> None:
@@ -279,7 +254,8 @@ class DirectWriter:
         producer = bottom.producer if bottom is not None else None
         if producer is None or not bottom.connected:
             return
-        if not bottom.producerPaused:
+        # While it disconnects, what waits is the last: one that resumes somebody then forgets to close.
+        if not bottom.producerPaused and not bottom.disconnecting:
             bottom.producerPaused = True
             producer.pauseProducing()
         elif self._tls is not None:
@@ -300,6 +276,9 @@ class DirectWriter:
         if self._tcp is not None and self._waiting():
             self._wait()
             return
+        if self._tcp is not None and self._tcp.disconnecting:
+            # Once more, because it has resumed us in place of closing.
+            self._tcp.startWriting()
         if not self.writable:
             self.writable = True
             self._stop_timer()

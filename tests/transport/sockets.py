@@ -107,6 +107,48 @@ class Ready(Factory):
         return self._protocol
 
 
+class TlsClient:
+    """The client's end of TLS, in memory."""
+
+    def __init__(self, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3, secrets: Path | None = None) -> None:
+        """
+        @param secrets: a file that gets the secrets of the connection.
+        """
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        context.maximum_version = newest
+        if secrets is not None:
+            context.keylog_filename = str(secrets)
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing)
+
+    def shake(self) -> None:
+        """Go on with the handshake."""
+        with contextlib.suppress(ssl.SSLWantReadError):
+            self._tls.do_handshake()
+
+    def sent(self) -> bytes:
+        """What is to go to the server."""
+        return self._outgoing.read()
+
+    def received(self, data: bytes) -> None:
+        """From the server."""
+        self._incoming.write(data)
+
+    def read(self) -> bytes:
+        """All that can be decrypted."""
+        clear = b""
+        while True:
+            try:
+                part = self._tls.read(65_536)
+            except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
+                return clear
+            if not part:
+                return clear
+            clear += part
+
+
 class Pair:
     """
     @ivar transport: what a protocol of the server writes to.
@@ -114,13 +156,19 @@ class Pair:
     @ivar client: the other end, which does not block.
     """
 
-    def __init__(self, pem: bytes | None = None, protocol: Any = None, reactor: HandReactor | None = None) -> None:
+    def __init__(
+        self,
+        pem: bytes | None = None,
+        protocol: Any = None,
+        reactor: HandReactor | None = None,
+        tls: TlsClient | None = None,
+    ) -> None:
         self.reactor = reactor or HandReactor()
         near, self.client = socket.socketpair()
         near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         self.client.setblocking(False)
         self.protocol: Any = Remembers() if protocol is None else protocol
-        self._clear: ssl.SSLObject | None = None
+        self._tls: TlsClient | None = None
         if pem is None:
             self.bottom = HandConnection(near, self.protocol, self.reactor)
             self.protocol.makeConnection(self.bottom)
@@ -130,18 +178,18 @@ class Pair:
         assert wrapper is not None
         self.bottom = HandConnection(near, wrapper, self.reactor)
         wrapper.makeConnection(self.bottom)
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._clear = context.wrap_bio(self._incoming, self._outgoing)
+        self._tls = tls or TlsClient()
         for _ in range(6):
-            with contextlib.suppress(ssl.SSLWantReadError):
-                self._clear.do_handshake()
-            if sent := self._outgoing.read():
-                self.client.sendall(sent)
+            self._tls.shake()
+            self.send()
             self.turn()
-            self._incoming.write(self._raw(1 << 20))
+            self._tls.received(self.raw())
+
+    def send(self) -> None:
+        """What the client's TLS has to send."""
+        assert self._tls is not None
+        if data := self._tls.sent():
+            self.client.sendall(data)
 
     @property
     def transport(self) -> Any:
@@ -161,7 +209,8 @@ class Pair:
 
             self.bottom.connectionLost(Failure(result))
 
-    def _raw(self, most: int) -> bytes:
+    def raw(self, most: int = 1 << 20) -> bytes:
+        """What has arrived at the client's socket."""
         data = b""
         while len(data) < most:
             try:
@@ -177,19 +226,11 @@ class Pair:
 
     def read(self, most: int = 1 << 30) -> bytes:
         """What has arrived at the client; C{most} bytes from the socket at most."""
-        data = self._raw(most)
-        if self._clear is None:
+        data = self.raw(most)
+        if self._tls is None:
             return data
-        self._incoming.write(data)
-        clear = b""
-        while True:
-            try:
-                part = self._clear.read(65_536)
-            except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
-                return clear
-            if not part:
-                return clear
-            clear += part
+        self._tls.received(data)
+        return self._tls.read()
 
     def close(self) -> None:
         self.client.close()
