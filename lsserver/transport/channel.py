@@ -273,7 +273,7 @@ class Channel(http.HTTPChannel):
         if (
             accepted
             and line[:5].lower() == b"host:"
-            and len(self.requests[-1].requestHeaders.getRawHeaders("host")) > 1
+            and len(self.requests[-1].requestHeaders.getRawHeaders(b"host")) > 1
         ):
             # A proxy may have believed the other one.
             self.refuse(HTTPStatus.BAD_REQUEST, b"There is more than one Host.\r\n")
