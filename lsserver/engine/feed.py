@@ -49,6 +49,8 @@ class Feed:
         self.metadata = metadata
         self.settings = settings
         self.wheel = wheel
+        # One bound method for all items.
+        self.now = wheel.now
         self.flusher = flusher
         self._failed = failed
         self._items: dict[str, Item] = {}

@@ -45,6 +45,8 @@ class Gate:
     @param released: called when the gate has become idle.
     """
 
+    __slots__ = ("_released", "_subscribe", "_unsubscribe", "_waiting", "_wanted", "open", "state")
+
     def __init__(
         self,
         subscribe: Callable[[], Awaitable[None]],

@@ -21,6 +21,8 @@ from lsserver.engine.prefilter import Prefilter
 if TYPE_CHECKING:
     from typing import Any
 
+    from twisted.internet.defer import Deferred
+
     from lsserver.adapters.grants import ItemGrant
     from lsserver.adapters.shapes import Shape
     from lsserver.engine.dialect import IValueCodec
@@ -46,12 +48,32 @@ class Item:
     @ivar interest: subscriptions, enforcements and lingering ones.
     """
 
+    __slots__ = (
+        "_gate",
+        "_merge",
+        "_orders",
+        "_prefilter",
+        "_used",
+        "distinct_snapshot_length",
+        "enforcements",
+        "feed",
+        "flusher",
+        "in_snapshot",
+        "interest",
+        "main",
+        "name",
+        "now",
+        "provisional",
+        "raw",
+        "settings",
+    )
+
     def __init__(self, feed: Feed, name: str) -> None:
         self.feed = feed
         self.name = name
         self.settings = feed.settings
         self.flusher = feed.flusher
-        self.now = feed.wheel.now
+        self.now = feed.now
         self.interest = 0
         self.enforcements = 0
         self.in_snapshot = False
@@ -64,7 +86,6 @@ class Item:
         self._orders: dict[str, tuple[str, ...]] = {}
         self._used: set[str] = set()
         self._gate = Gate(self._subscribe, self._unsubscribe, self._released)
-        self.settled = self._gate.settled
 
     # Interest
 
@@ -72,6 +93,10 @@ class Item:
     def failed(self) -> bool:
         """The adapter refused the subscription."""
         return self._gate.state is State.FAILED
+
+    def settled(self) -> Deferred[bool]:
+        """As in L{Gate}."""
+        return self._gate.settled()
 
     def may_be(self, mode: str) -> bool:
         """An item is handled in one of MERGE, DISTINCT and COMMAND only (adapters-api.md 4.1)."""

@@ -53,7 +53,7 @@ class Update:
     A vector on its way to clients.
 
     @ivar vector: one token for each field of the view's schema.
-    @ivar steps: by C{id(base) * 4 + diffs}, see L{lsserver.engine.view.View.line}.
+    @ivar steps: by C{id(base) * 4 + diffs}, see L{lsserver.engine.view.View.line}; C{None} if there are none.
     @ivar key: COMMAND only, the key of the row.
     @ivar command: COMMAND only, C{ADD}, C{UPDATE} or C{DELETE}.
     """
@@ -62,7 +62,7 @@ class Update:
 
     def __init__(self, vector: Vector, key: str = "", command: str = "") -> None:
         self.vector = vector
-        self.steps: dict[int, Step] = {}
+        self.steps: dict[int, Step] | None = None
         self.key = key
         self.command = command
         self._variant: Update | None = None

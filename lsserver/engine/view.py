@@ -40,6 +40,8 @@ class View(ABC, Generic[S]):
     @ivar groups: by the kind of their members.
     """
 
+    __slots__ = ("_delta", "_orders", "codec", "fields", "groups", "item", "private", "slots")
+
     def __init__(self, item: Item, fields: tuple[str, ...], codec: IValueCodec) -> None:
         self.item = item
         self.fields = fields
@@ -141,8 +143,11 @@ class View(ABC, Generic[S]):
         """
         The line that takes the client of C{slot} to C{update}; from now on it holds that.
         """
+        if not slot.prefix or len(self.slots) == 1:
+            return self._line_for_one(update, slot)
+        steps = update.steps
         key = id(slot.sent) * 4 + slot.diffs
-        step = update.steps.get(key)
+        step = steps.get(key) if steps is not None else None
         if step is None:
             step = self._made(update, key, slot)
         slot.sent = step.result
@@ -153,8 +158,11 @@ class View(ABC, Generic[S]):
 
     def line_if_news(self, update: Update, slot: Receiver) -> bytes | None:
         """As L{line}, but C{None} if the client holds that vector already."""
+        if not slot.prefix or len(self.slots) == 1:
+            return None if slot.sent == update.vector else self._line_for_one(update, slot)
+        steps = update.steps
         key = id(slot.sent) * 4 + slot.diffs
-        step = update.steps.get(key)
+        step = steps.get(key) if steps is not None else None
         if step is None:
             step = self._made(update, key, slot)
         if step.redundant:
@@ -165,11 +173,20 @@ class View(ABC, Generic[S]):
             line = self._line(step, slot.prefix)
         return line
 
+    def _line_for_one(self, update: Update, slot: Receiver) -> bytes:
+        """
+        As L{line}, for the only slot of the view, or for the leader of a group, whose lines have no beginning: nobody
+        else goes the same way, so that nothing is kept of it.
+        """
+        body, slot.sent = self._way(slot.sent, update.vector, slot.diffs)
+        return slot.prefix + body + self.codec.terminator
+
     def _made(self, update: Update, key: int, slot: Receiver) -> Step:
         steps = update.steps
-        if len(steps) >= MAX_STEPS:
-            steps.clear()
-        step = steps[key] = self._step(slot.sent, update.vector, slot.diffs)
+        if steps is None or len(steps) >= MAX_STEPS:
+            steps = update.steps = {}
+        base, target = slot.sent, update.vector
+        step = steps[key] = Step(base, target, *self._way(base, target, slot.diffs))
         return step
 
     def _line(self, step: Step, prefix: bytes) -> bytes:
@@ -178,13 +195,13 @@ class View(ABC, Generic[S]):
         line = step.lines[prefix] = prefix + step.body + self.codec.terminator
         return line
 
-    def _step(self, base: Vector | None, target: Vector, diffs: int) -> Step:
+    def _way(self, base: Vector | None, target: Vector, diffs: int) -> tuple[bytes, Vector]:
+        """The list that takes a client from one vector to another, and what it holds then."""
         codec = self.codec
         if base is None or not self._delta:
-            return Step(base, target, codec.body(None, target), target)
+            return codec.body(None, target), target
         if diffs and self._orders is not None:
-            body, result = codec.diff_body(
+            return codec.diff_body(
                 base, target, self._orders, _SUPPORTED[diffs], self.item.settings.jsonpatch_min_length
             )
-            return Step(base, target, body, result)
-        return Step(base, target, codec.body(base, target), target)
+        return codec.body(base, target), target

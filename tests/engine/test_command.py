@@ -130,7 +130,7 @@ class Snapshots(CommandCase):
             self.assertEqual(late.read()[2:], [f"U,1,1,k1|ADD|{number}", "U,1,1,k2||0", "EOS,1,1"])
             late.control("LS_reqId=1&LS_op=delete&LS_subId=1")
         (item,) = self.world.data.items
-        (view,) = item.main.views.values()
+        (view,) = item.main.all_views
         self.assertLessEqual(len(view.rows["k2"].steps), MAX_STEPS)
 
     def test_late_subscriber_without_snapshot(self) -> None:
@@ -304,7 +304,7 @@ class Buffer(CommandCase):
             self.client.read()
         self.assertEqual(self.pending(*[f"{key} DELETE" for key in "abcdef"])[0], "OV,1,1,2")
         (item,) = self.world.data.items
-        (view,) = item.main.views.values()
+        (view,) = item.main.all_views
         (slot,) = view.slots
         self.assertEqual(slot.keys_due, {})
 

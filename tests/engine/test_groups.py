@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from lsserver.engine.delivery import MAX_LINES
 from lsserver.engine.group import Group
+from lsserver.engine.modes.merge import MergeView
 from lsserver.engine.slots.base import Slot
 from lsserver.engine.stream import Stream
 from tests.engine.world import FakeClient, World
@@ -417,7 +418,13 @@ class Failures(Base):
         other.subscribe(1, "MERGE", "other", "a", "")
         self.say("0", item="other")
         other.read()
-        self.patch(self.slot(self.clients[0]).view, "line_if_news", lambda update, slot: 1 / 0)
+        view = self.slot(self.clients[0]).view
+        line = MergeView.line_if_news
+        self.patch(
+            MergeView,
+            "line_if_news",
+            lambda seen, update, slot: 1 / 0 if seen is view else line(seen, update, slot),
+        )
         self.say("1")
         self.say("1", item="other")
         self.assertEqual(other.read(), ["U,1,1,1"])

@@ -140,7 +140,7 @@ class Languages(SynchronousTestCase):
             self.assertEqual(client.read()[-1], "U,1,1,1")
         item = self.world.kernel.adapter_sets["TEST"].feeds["DEFAULT"].find("item1")
         assert item is not None and item.main is not None
-        self.assertEqual(len(item.main.views), 2)
+        self.assertEqual(len(item.main.all_views), 2)
 
     def test_versions_share_views(self) -> None:
         old = self.world.session(version=Version(2, 0))
@@ -148,7 +148,7 @@ class Languages(SynchronousTestCase):
             client.subscribe(1, "MERGE", "item1", "a", "")
         item = self.world.kernel.adapter_sets["TEST"].feeds["DEFAULT"].find("item1")
         assert item is not None and item.main is not None
-        self.assertEqual(len(item.main.views), 1)
+        self.assertEqual(len(item.main.all_views), 1)
 
     def test_version_of_a_bind_does_not_matter(self) -> None:
         """The session keeps its own."""

@@ -19,28 +19,30 @@ Event = Mapping[str, Value]
 
 
 class Channel(ABC, Generic[V]):
-    """One item in one mode."""
+    """
+    One item in one mode.
+
+    @ivar all_views: the views of now. Some of them may go while others are told the news: hooks are
+        code of adapters, which may end a session or a subscription.
+    """
+
+    __slots__ = ("_views", "all_views", "item")
 
     mode: str
 
     def __init__(self, item: Item) -> None:
         self.item = item
-        self.views: dict[tuple[tuple[str, ...], int], V] = {}
+        self._views: dict[tuple[tuple[str, ...], int], V] = {}
+        self.all_views: tuple[V, ...] = ()
 
     def view(self, fields: tuple[str, ...], codec: IValueCodec) -> V:
         """The view of a schema, made if need be."""
         key = (fields, id(codec))
-        view = self.views.get(key)
+        view = self._views.get(key)
         if view is None:
-            view = self.views[key] = self.make_view(fields, codec)
+            view = self._views[key] = self.make_view(fields, codec)
+            self.all_views = tuple(self._views.values())
         return view
-
-    def all_views(self) -> list[V]:
-        """
-        The views of now. Some of them may go while others are told the news: hooks are
-        code of adapters, which may end a session or a subscription.
-        """
-        return list(self.views.values())
 
     @abstractmethod
     def make_view(self, fields: tuple[str, ...], codec: IValueCodec) -> V:
@@ -55,7 +57,8 @@ class Channel(ABC, Generic[V]):
         view = slot.view
         view.detach(slot)
         if view.empty:
-            self.views.pop((view.fields, id(view.codec)), None)
+            self._views.pop((view.fields, id(view.codec)), None)
+            self.all_views = tuple(self._views.values())
 
     @abstractmethod
     def publish(self, event: Event, is_snapshot: bool) -> None:
@@ -69,5 +72,5 @@ class Channel(ABC, Generic[V]):
 
     def order_diffs(self) -> None:
         """The item has learned more about the diff algorithms of its fields."""
-        for view in self.views.values():
+        for view in self.all_views:
             view.order_diffs()

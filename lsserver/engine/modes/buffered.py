@@ -27,6 +27,8 @@ class BufferedView(View[BufferedSlot]):
     @ivar told: those who are told of events: leaders of groups, and slots that are in none.
     """
 
+    __slots__ = ("told",)
+
     def __init__(self, item: Item, fields: tuple[str, ...], codec: IValueCodec) -> None:
         super().__init__(item, fields, codec)
         self.told: dict[BufferedSlot, None] = {}
@@ -71,6 +73,8 @@ V = TypeVar("V", bound=BufferedView)
 class HeldChannel(Channel[V]):
     """One item in a mode whose snapshot is held until it is complete."""
 
+    __slots__ = ()
+
     def attach(self, slot: Slot, fields: tuple[str, ...], codec: IValueCodec) -> None:
         """A subscriber comes. It gets real-time events at once, or after the snapshot that it wants."""
         assert isinstance(slot, BufferedSlot)
@@ -91,7 +95,7 @@ class HeldChannel(Channel[V]):
 
     def end_of_snapshot(self) -> None:
         """Those who waited for the snapshot get it."""
-        for view in self.all_views():
+        for view in self.all_views:
             for slot in view.all_slots():
                 if not slot.ready:
                     self._start(view, slot)

@@ -38,6 +38,8 @@ class CommandView(BufferedView):
     @ivar rows: the ADD of each key, for newcomers; made when somebody needs it.
     """
 
+    __slots__ = ("_tokens", "command_position", "rows")
+
     def __init__(self, item: Item, fields: tuple[str, ...], codec: IValueCodec) -> None:
         super().__init__(item, fields, codec)
         self.command_position = fields.index(COMMAND)
@@ -65,6 +67,8 @@ class CommandChannel(HeldChannel[CommandView]):
     """
     @ivar table: the fields of each active key.
     """
+
+    __slots__ = ("_dropped", "_told", "table")
 
     mode = "COMMAND"
 
@@ -112,7 +116,7 @@ class CommandChannel(HeldChannel[CommandView]):
             # UPDATE on an unknown one is an ADD.
             command = ADD if known is None else UPDATE
             values = self.table[key] = dict(event)
-        for view in self.all_views():
+        for view in self.all_views:
             view.rows.pop(key, None)
             if not is_snapshot:
                 self._publish(view, values, event, key, command)
@@ -146,7 +150,7 @@ class CommandChannel(HeldChannel[CommandView]):
         """All keys are gone; clients get one C{CS} rather than a DELETE for each."""
         self.table.clear()
         self.item.end_snapshot()
-        for view in self.all_views():
+        for view in self.all_views:
             view.rows.clear()
             view.part_all()
             for slot in view.all_slots():

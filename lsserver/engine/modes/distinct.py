@@ -39,6 +39,8 @@ class DistinctChannel(HeldChannel[BufferedView]):
     @ivar history: the newest events, as many as the Metadata Adapter said.
     """
 
+    __slots__ = ("history",)
+
     mode = "DISTINCT"
 
     def __init__(self, item: Item) -> None:
@@ -76,7 +78,7 @@ class DistinctChannel(HeldChannel[BufferedView]):
             # Held until it is complete: nobody can tell how many are the newest before.
             return
         now = self.item.now()
-        for view in self.all_views():
+        for view in self.all_views:
             if view.slots:
                 view.push(entry.update(view), now)
             view.push_private(event, view.plain, now)
@@ -85,7 +87,7 @@ class DistinctChannel(HeldChannel[BufferedView]):
         """The history is gone, and so is what waits in filtered slots."""
         self.history.clear()
         self.item.end_snapshot()
-        for view in self.all_views():
+        for view in self.all_views:
             view.part_all()
             for slot in view.all_slots():
                 slot.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lsserver.engine.layout import layout
 from lsserver.engine.modes.base import Channel, Event
 from lsserver.engine.slots.merge import MergeSlot
 from lsserver.engine.slots.queue import QueueSlot
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from lsserver.engine.dialect import IValueCodec
     from lsserver.engine.item import Item
     from lsserver.engine.slots.base import Slot
-
-    Plan = list[tuple[int, list[int]]]
 
 MAX_SHAPES = 16
 """Kinds of events of an item that are kept apart, by the names of their fields."""
@@ -33,6 +32,8 @@ class MergeView(View["Slot"]):
     @ivar steps: updates so far, for statistics.
     """
 
+    __slots__ = ("_layout", "current", "fresh", "idle", "queued", "steps")
+
     def __init__(self, item: Item, fields: tuple[str, ...], codec: IValueCodec) -> None:
         super().__init__(item, fields, codec)
         self.current: Update | None = None
@@ -40,10 +41,7 @@ class MergeView(View["Slot"]):
         self.idle: dict[MergeSlot, None] = {}
         self.queued: dict[QueueSlot, None] = {}
         self.fresh: dict[Slot, None] = {}
-        self._plans: dict[Shape, Plan] = {}
-        self._positions: dict[str, list[int]] = {}
-        for position, field in enumerate(fields):
-            self._positions.setdefault(field, []).append(position)
+        self._layout = layout(fields)
 
     def attach(self, slot: Slot) -> None:
         """A slot without a state of its own yet."""
@@ -82,11 +80,11 @@ class MergeView(View["Slot"]):
             return
         vector = self.current.vector
         token = self.codec.token
-        positions = self._positions
+        places_of = self._layout.places.get
         after: list[bytes] | None = None
         touched = False
         for name, value in event.items():
-            places = positions.get(name)
+            places = places_of(name)
             if places is not None:
                 touched = True
                 encoded = token(value)
@@ -107,9 +105,7 @@ class MergeView(View["Slot"]):
         if self.current is None:
             self.step(dict(zip(shape.names, values, strict=True)), False)
             return
-        plan = self._plans.get(shape)
-        if plan is None:
-            plan = self._plan(shape)
+        plan = self._layout.plan(shape)
         if not plan:
             return
         vector = self.current.vector
@@ -126,16 +122,6 @@ class MergeView(View["Slot"]):
                             after = list(vector)
                         after[place] = encoded
         self._go(after, False)
-
-    def _plan(self, shape: Shape) -> Plan:
-        """Which values of a shape go where."""
-        if len(self._plans) >= MAX_SHAPES:
-            self._plans.clear()
-        positions = self._positions
-        plan = self._plans[shape] = [
-            (index, positions[name]) for index, name in enumerate(shape.names) if name in positions
-        ]
-        return plan
 
     def _go(self, after: list[bytes] | None, is_snapshot: bool) -> None:
         """C{after} is C{None} if the event says what was known."""
@@ -188,6 +174,8 @@ class MergeChannel(Channel[MergeView]):
     @ivar values: the fields as last reported; C{known} is False as long as
         nothing was reported at all.
     """
+
+    __slots__ = ("_newest", "_shape", "_unmerged", "_values", "known")
 
     mode = "MERGE"
 
@@ -248,7 +236,7 @@ class MergeChannel(Channel[MergeView]):
         self._step(event, is_snapshot)
 
     def _step(self, event: Event, is_snapshot: bool) -> None:
-        for view in self.all_views():
+        for view in self.all_views:
             view.step(event, is_snapshot)
             if view.private:
                 self._publish_private(view, is_snapshot)
@@ -261,11 +249,10 @@ class MergeChannel(Channel[MergeView]):
         else:
             self._change(shape)
         self._newest = values
-        if self.views:
-            for view in self.all_views():
-                view.step_values(shape, values, before)
-                if view.private:
-                    self._publish_private(view, False)
+        for view in self.all_views:
+            view.step_values(shape, values, before)
+            if view.private:
+                self._publish_private(view, False)
 
     def _change(self, shape: Shape) -> None:
         """The newest event has another shape from now on."""
@@ -298,7 +285,7 @@ class MergeChannel(Channel[MergeView]):
         """An empty snapshot is one of nulls, for those who asked for one."""
         # Whatever is known at all has come after the snapshot, or was it.
         self.known = True
-        for view in self.all_views():
+        for view in self.all_views:
             view.part_all()
             view.current = Update(view.vector({}))
             for slot in view.all_slots():
@@ -310,6 +297,6 @@ class MergeChannel(Channel[MergeView]):
         names: dict[str, Value] = dict.fromkeys(self.values)
         self.values.update(names)
         self.known = True
-        for view in self.views.values():
+        for view in self.all_views:
             names.update(dict.fromkeys(view.fields))
         self._step(names, False)

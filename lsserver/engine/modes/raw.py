@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 class RawChannel(Channel[BufferedView]):
     """Snapshot requests are not considered, snapshot events discarded."""
 
+    __slots__ = ()
+
     mode = "RAW"
 
     def make_view(self, fields: tuple[str, ...], codec: IValueCodec) -> BufferedView:
@@ -28,7 +30,7 @@ class RawChannel(Channel[BufferedView]):
 
     def publish(self, event: Event, is_snapshot: bool) -> None:
         now = self.item.now()
-        for view in self.all_views():
+        for view in self.all_views:
             if view.slots:
                 view.push(view.plain(event), now)
             view.push_private(event, view.plain, now)
