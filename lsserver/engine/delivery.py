@@ -8,7 +8,7 @@ session: of its stream what is read and written below, and the end of its log.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
@@ -16,39 +16,13 @@ from twisted.logger import Logger
 from lsserver.engine.recovery import Entry, lines_of
 
 if TYPE_CHECKING:
-    from lsserver.engine.binding import Binding
     from lsserver.engine.connection import Framing
-    from lsserver.engine.recovery import RecoveryLog
     from lsserver.engine.stream import Stream
 
 _log = Logger(namespace="LightstreamerLogger.pump")
 
 MAX_LINES = 1024
 """Lines written in one turn, so that a long backlog does not keep the others waiting."""
-
-
-class Outlet:
-    """
-    What a delivery touches of each stream. It is a class of its own so that these attributes are neighbours
-    in memory: slots are laid out by class, and within one by name.
-
-    @ivar dirty: the flusher has the stream in its list.
-    @ivar framing: makes what C{send} takes.
-    @ivar last_write: when anything was written, in seconds.
-    @ivar log: what was sent.
-    @ivar metered: the connection, if its length is limited.
-    @ivar send: the short way to the socket, see L{IStreamConnection<lsserver.engine.connection.IStreamConnection>};
-        C{None} while there is none, or what is written must be looked at one by one (polls, bandwidth).
-    """
-
-    __slots__ = ("dirty", "framing", "last_write", "log", "metered", "send")
-
-    dirty: bool
-    framing: Framing | None
-    last_write: float
-    log: RecoveryLog
-    metered: Binding | None
-    send: Callable[[bytes], int] | None
 
 
 class Batch:
@@ -168,10 +142,24 @@ class Delivery:
                 except OSError:
                     # No room in the socket; or it is broken, which the reactor finds out by itself.
                     taken = 0
-                stream.last_write = now
-                stream.log.append(entry, count, size)
+                stream.written_at = now
+                stream.own_log.append(entry, count, size)
                 if taken != length:
                     stream.unsent(frame[taken:])
             except Exception:
                 _log.failure("writing to session {session} failed", session=stream.session_id)
                 self.failed.append(stream)
+
+    def fell_short(self, stream: Stream, frame: bytes, taken: int) -> None:
+        """
+        Not all of a frame was sent with the others.
+
+        @param taken: bytes that were; -1 = it could not be tried.
+        """
+        try:
+            if taken >= 0:
+                stream.unsent(frame[taken:])
+                return
+        except Exception:
+            _log.failure("writing to session {session} failed", session=stream.session_id)
+        self.failed.append(stream)

@@ -16,12 +16,12 @@ from twisted.logger import Logger
 
 from lsserver.engine.bandwidth import Bandwidth
 from lsserver.engine.binding import Binding
-from lsserver.engine.delivery import MAX_LINES, Outlet
+from lsserver.engine.delivery import MAX_LINES
+from lsserver.engine.outlet import Outlet
 from lsserver.engine.recovery import RecoveryLog
 from lsserver.engine.wheel import TICK
 
 if TYPE_CHECKING:
-    from lsserver.engine.delivery import Batch
     from lsserver.engine.dialect import IDialect
     from lsserver.engine.flusher import Flusher
     from lsserver.engine.settings import EngineSettings
@@ -63,7 +63,6 @@ class Stream(Outlet):
     """
     @ivar pending: lines and slots, in the order in which they came up.
     @ivar binding: the connection, C{None} while unbound.
-    @ivar batch: what this turn's L{Delivery<lsserver.engine.delivery.Delivery>} has gathered.
     @ivar most: bytes written at once.
     @ivar lateness: seconds by which an update may be late without the next being late as well.
     """
@@ -75,7 +74,6 @@ class Stream(Outlet):
         "_last_poll",
         "_owner",
         "bandwidth",
-        "batch",
         "binding",
         "closed",
         "dialect",
@@ -115,12 +113,14 @@ class Stream(Outlet):
         self.send = None
         self.framing = None
         self.metered = None
-        self.batch: Batch | None = None
-        self.last_write = wheel.now()
+        self.batch = None
+        self.convoy = None
+        self.groups = self.joined = 0
+        self.written_at = wheel.now()
         self.most = settings.max_recovery_length // PART or MAX_WRITE
         self.lateness = LATENESS + settings.max_delay_millis / 1000
         self.pending: list[bytes | Slot] = []
-        self.log = RecoveryLog(0)
+        self.own_log = RecoveryLog(0)
 
     # What is to be sent
 
@@ -155,6 +155,8 @@ class Stream(Outlet):
         """Write at the end of the turn."""
         if not self.dirty:
             self.dirty = True
+            if self.convoy is not None:
+                self.convoy.leave(self)
             self.flusher.dirty.append(self)
             self.flusher.schedule()
 
@@ -165,7 +167,10 @@ class Stream(Outlet):
         """
         binding = self.binding
         if binding is not None and binding.connection.writable:
-            self.log.age(now, self.settings.session_recovery_millis / 1000)
+            seconds = self.settings.session_recovery_millis / 1000
+            self.own_log.age(now, seconds)
+            if self.convoy is not None:
+                self.convoy.age(now, seconds)
 
     @property
     def memory(self) -> int:
@@ -185,14 +190,14 @@ class Stream(Outlet):
         self.binding = binding
         settings = self.settings
         if not self.dialect.recovery or not settings.session_recovery_millis:
-            self.log.limit = 0
+            self.own_log.limit = 0
         elif binding.polling:
-            self.log.limit = settings.max_recovery_poll_length
+            self.own_log.limit = settings.max_recovery_poll_length
         else:
-            self.log.limit = settings.max_recovery_length
+            self.own_log.limit = settings.max_recovery_length
         self.framing = binding.connection.framing
         self.metered = binding if binding.room is not None else None
-        self.last_write = self.wheel.now()
+        self.written_at = self.wheel.now()
         self.pending[:0] = replay
         prompt = binding.polling and not binding.idle_millis
         if prompt:
@@ -218,14 +223,18 @@ class Stream(Outlet):
     def adjust(self) -> None:
         """See whether updates may take the short way; to be called after anything that this depends on."""
         binding = self.binding
-        if binding is None or binding.polling or self.bandwidth.limited or not binding.connection.writable:
-            self.send = None
-        else:
-            self.send = binding.connection.send
+        send = None
+        if binding is not None and not binding.polling and not self.bandwidth.limited and binding.connection.writable:
+            send = binding.connection.send
+        if self.convoy is not None and send != self.send:
+            self.convoy.leave(self)
+        self.send = send
 
     def unbind(self) -> Binding | None:
         """Let go of the connection without a word; gives back what was bound."""
         binding, self.binding = self.binding, None
+        if self.convoy is not None:
+            self.convoy.leave(self)
         self.send = self.metered = None
         self._aside.clear()
         if binding is not None:
@@ -317,9 +326,9 @@ class Stream(Outlet):
                 self._send_last(binding, lines)
                 return
             binding.room = room - len(data)
-        self.log.append(data if len(lines) == 1 else tuple(lines), len(lines), len(data))
+        self.own_log.append(data if len(lines) == 1 else tuple(lines), len(lines), len(data))
         binding.empty = False
-        self.last_write = now
+        self.written_at = now
         if binding.polling:
             # The caller ends the poll now.
             binding.tail += data
@@ -358,7 +367,7 @@ class Stream(Outlet):
         self.put_back(lines[fitting:])
         if fitting:
             data = b"".join(lines[:fitting])
-            self.log.append(tuple(lines[:fitting]), fitting, len(data))
+            self.own_log.append(tuple(lines[:fitting]), fitting, len(data))
             if binding.polling:
                 binding.tail += data
             else:
@@ -489,7 +498,7 @@ class Stream(Outlet):
     def _count(self, binding: Binding, data: bytes) -> None:
         if binding.room is not None:
             binding.room -= len(data)
-        self.last_write = self.wheel.now()
+        self.written_at = self.wheel.now()
         if self.bandwidth.limited:
             self.bandwidth.spend(len(data))
 

@@ -122,7 +122,7 @@ class View(ABC, Generic[S]):
 
     def forget_empty(self, group: Group) -> None:
         """Some members have left."""
-        if not group.members:
+        if group.empty:
             del self.groups[group.kind]
             self.ignore(group.leader)  # type: ignore[arg-type]
 
