@@ -32,6 +32,14 @@ class Base(SynchronousTestCase):
         for client in self.clients:
             client.read()
 
+    def subscribe_another(self) -> None:
+        """A second item, so that streams are written to for themselves."""
+        for client in self.clients:
+            client.subscribe(2, "RAW", "another", "a", "")
+        self.say("0", item="another")
+        for client in self.clients:
+            client.read()
+
     def say(self, *values: str, item: str = "item") -> None:
         for value in values:
             self.world.data.update(item, {"a": value, "key": "k" + value[:1], "command": "UPDATE"}, False)
@@ -359,16 +367,21 @@ class Writes(Base):
 
     def test_broken(self) -> None:
         """What a broken socket was to send is in the log when the client comes back."""
-        self.use()
-        self.subscribe("RAW")
-        client = self.clients[1]
-        client.connection.most = None
-        self.say("1")
-        self.assertEqual(self.updates()[::2], [["1"], ["1"]])
-        self.assertEqual(client.connection.queued, b"U,1,1,1\r\n")
-        client.lose()
-        client.bind("LS_recovery_from=3")
-        self.assertEqual(client.read()[-1:], ["U,1,1,1"])
+        for others in (False, True):
+            self.use()
+            self.subscribe("RAW")
+            if others:
+                self.subscribe_another()
+            client = self.clients[1]
+            client.connection.most = None
+            self.say("1")
+            self.assertEqual(self.updates()[::2], [["1"], ["1"]])
+            self.assertEqual(client.connection.queued, b"U,1,1,1\r\n")
+            assert client.session is not None
+            count = client.session.stream.log.sent - 1
+            client.lose()
+            client.bind(f"LS_recovery_from={count}")
+            self.assertEqual(client.read()[-1:], ["U,1,1,1"])
 
     def test_full_response(self) -> None:
         """On HTTP, what does not fit comes in the next one."""
@@ -449,17 +462,21 @@ class Failures(Base):
         self.assertEqual([client.read() for client in self.clients], [["MSGDONE,*,1,"]] * 3)
 
     def test_of_one_connection(self) -> None:
-        self.use()
-        self.subscribe("MERGE")
-
         def send(frame: bytes) -> int:
             raise ZeroDivisionError
 
-        self.stream(self.clients[1]).send = send
-        self.say("1")
-        self.world.turn()
-        self.assertEqual(
-            [client.lines() for client in self.clients],
-            [["U,1,1,1"], ["END,33,Unexpected error on the server while the session was in progress"], ["U,1,1,1"]],
-        )
-        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        for others in (False, True):
+            self.use()
+            self.subscribe("MERGE")
+            if others:
+                self.subscribe_another()
+            self.stream(self.clients[1]).schedule()
+            self.world.turn()
+            self.stream(self.clients[1]).send = send
+            self.say("1")
+            self.world.turn()
+            self.assertEqual(
+                [client.lines() for client in self.clients],
+                [["U,1,1,1"], ["END,33,Unexpected error on the server while the session was in progress"], ["U,1,1,1"]],
+            )
+            self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
