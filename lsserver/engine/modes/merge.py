@@ -24,21 +24,23 @@ MAX_SHAPES = 16
 class MergeView(View["Slot"]):
     """
     @ivar current: the state as an update, C{None} as long as nothing is known.
-    @ivar idle: slots, and leaders of groups, that have or are about to send all there is: those to tell of
-        the next step. Others will see it when their turn comes.
+    @ivar idle: slots that have or are about to send all there is: those to tell of the next step. Others will
+        see it when their turn comes.
+    @ivar leaders: those of groups, which are told of every step.
     @ivar queued: those that want every step (unfiltered, larger buffers), also by way of leaders.
     @ivar fresh: slots that got nothing yet and asked for no snapshot: the next
         event about one of their fields starts them, changed or not.
     @ivar steps: updates so far, for statistics.
     """
 
-    __slots__ = ("_layout", "current", "fresh", "idle", "queued", "steps")
+    __slots__ = ("_layout", "current", "fresh", "idle", "leaders", "queued", "steps")
 
     def __init__(self, item: Item, fields: tuple[str, ...], codec: IValueCodec) -> None:
         super().__init__(item, fields, codec)
         self.current: Update | None = None
         self.steps = 0
         self.idle: dict[MergeSlot, None] = {}
+        self.leaders: dict[MergeSlot, None] = {}
         self.queued: dict[QueueSlot, None] = {}
         self.fresh: dict[Slot, None] = {}
         self._layout = layout(fields)
@@ -62,14 +64,14 @@ class MergeView(View["Slot"]):
     def tell(self, slot: Slot) -> None:
         """As in L{View}."""
         if isinstance(slot, MergeSlot):
-            self.idle[slot] = None
+            (self.idle if slot.prefix else self.leaders)[slot] = None
         else:
             assert isinstance(slot, QueueSlot)
             self.queued[slot] = None
 
     def ignore(self, slot: Slot) -> None:
         """As in L{View}."""
-        for slots in (self.idle, self.queued, self.fresh):
+        for slots in (self.idle, self.leaders, self.queued, self.fresh):
             slots.pop(slot, None)  # type: ignore[call-overload]
 
     def step(self, event: Event, is_snapshot: bool) -> None:
@@ -94,7 +96,9 @@ class MergeView(View["Slot"]):
                             after = list(vector)
                         after[place] = encoded
         if touched:
-            self._go(after, is_snapshot)
+            if after is not None:
+                self.current = Update(tuple(after))
+            self._announce(after is not None, is_snapshot)
 
     def step_values(self, shape: Shape, values: list[Value], before: list[Value] | None) -> None:
         """
@@ -121,17 +125,15 @@ class MergeView(View["Slot"]):
                         if after is None:
                             after = list(vector)
                         after[place] = encoded
-        self._go(after, False)
-
-    def _go(self, after: list[bytes] | None, is_snapshot: bool) -> None:
-        """C{after} is C{None} if the event says what was known."""
         if after is not None:
             self.current = Update(tuple(after))
-        self._announce(after is not None, is_snapshot)
+        self._announce(after is not None, False)
 
     def _announce(self, news: bool, is_snapshot: bool) -> None:
         if news:
             self.steps += 1
+            for leader in self.leaders:
+                leader.mark()
             if self.idle:
                 self._tell()
         if self.queued:
