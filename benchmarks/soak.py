@@ -39,6 +39,9 @@ LEAST_UP = 0.9
 def adds(number: int) -> list[tuple[str, str, str]]:
     """What a client subscribes."""
     item = number % ITEMS
+    if number % 4 == 1:
+        # With nothing else to write, it is written to together with others.
+        return [("RAW", f"raw.{item}", "")]
     found = [("RAW", f"raw.{item}", ""), ("MERGE", f"merge.{item}", "&LS_snapshot=true")]
     if number % 3 == 0:
         found.append(("COMMAND", f"command.{item}", "&LS_requested_max_frequency=unfiltered&LS_snapshot=true"))
