@@ -2,11 +2,13 @@
 Who has something to write in this turn of the reactor.
 
 Whatever happens during a turn only marks streams as dirty; at the end of the turn
-(or C{max_delay_millis} after the first mark) each of them writes once.
+(or C{max_delay_millis} after the first mark) each of them writes once. If there are too many of them
+for one turn, they write in the order in which they came up, in as many turns as it takes.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IReactorTime
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 _log = Logger(namespace="LightstreamerLogger.pump")
 
 
+LONGEST = 1 / 200
+"""Seconds of a turn in which streams write one by one; those that are left have to wait for the next."""
+
+
 class Flusher:
     """
     @ivar dirty: the streams that wait for the end of the turn.
@@ -32,6 +38,7 @@ class Flusher:
         self._delay = self._usual_delay = max_delay_millis / 1000
         self._scheduled = False
         self.dirty: list[Stream] = []
+        self._leaving: deque[Stream] = deque()
         self.groups: list[Group] = []
 
     def schedule(self) -> None:
@@ -52,13 +59,29 @@ class Flusher:
             self.flush_groups(now)
         finally:
             self._scheduled = False
-        dirty, self.dirty = self.dirty, []
-        for stream in dirty:
+        going_on = bool(self._leaving)
+        self._leaving += self.dirty
+        self.dirty.clear()
+        if not going_on:
+            self._write()
+
+    def _write(self) -> None:
+        """Those whose turn has ended, as many as fit into this one."""
+        seconds, leaving = self._clock.seconds, self._leaving
+        now = seconds()
+        end = now + LONGEST
+        while leaving and now < end:
+            stream = leaving.popleft()
             try:
                 stream.flush(now)
             except Exception:
                 _log.failure("flush of session {session} failed", session=stream.session_id)
                 self._fail(stream)
+            # Of each by itself: when its next updates are due depends on it, and those who were written to one after
+            # the other must not all be due at once then.
+            now = seconds()
+        if leaving:
+            self._clock.callLater(0, self._write)
 
     def flush_groups(self, now: float) -> None:
         """Let the groups write. Afterwards their members have for themselves what they could not send."""

@@ -28,6 +28,10 @@ wanted: clients choose such times, and what they have left must not be held for 
 """
 
 
+LONGEST = 1 / 200
+"""Seconds of a turn in which alarms fire, if not all of the same tick; those of later ticks have to wait for the next."""
+
+
 class Alarm(Protocol):
     """What the wheel can hold. Slots, of which there may be very many, are their own alarms."""
 
@@ -141,6 +145,7 @@ class Wheel:
         # sets itself again for a time in the past cannot keep this turn going.
         self.turned_at = self._clock.seconds()
         self._past = tick = math.floor(self.turned_at / TICK)
+        end = self.turned_at + LONGEST
         ticks = self._ticks
         while ticks and ticks[0] <= tick:
             for timer in self._buckets.pop(heappop(ticks)):
@@ -148,6 +153,9 @@ class Wheel:
                     timer.fire()
                 except Exception:
                     _log.failure("a timer failed")
+            # Those who were woken have something to write, the earliest first.
+            if self._clock.seconds() > end:
+                break
         # A timer that was added while the others ran may have armed the clock already.
         if ticks and (self._call is None or self._next > ticks[0]):
             self._arm()
