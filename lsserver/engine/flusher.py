@@ -31,6 +31,7 @@ class Flusher:
     """
     @ivar dirty: the streams that wait for the end of the turn.
     @ivar groups: the groups of slots that do.
+    @ivar crowded: those who write now had to wait, as there are too many for one turn.
     """
 
     def __init__(self, clock: IReactorTime, max_delay_millis: int = 0) -> None:
@@ -38,6 +39,7 @@ class Flusher:
         self._delay = self._usual_delay = max_delay_millis / 1000
         self._scheduled = False
         self.dirty: list[Stream] = []
+        self.crowded = False
         self._leaving: deque[Stream] = deque()
         self.groups: list[Group] = []
 
@@ -80,6 +82,7 @@ class Flusher:
             # Of each by itself: when its next updates are due depends on it, and those who were written to one after
             # the other must not all be due at once then.
             now = seconds()
+        self.crowded = bool(leaving)
         if leaving:
             self._clock.callLater(0, self._write)
 

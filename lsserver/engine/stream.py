@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from random import random
 from typing import TYPE_CHECKING, Protocol
 
 from twisted.logger import Logger
@@ -64,6 +65,7 @@ class Stream(Outlet):
     @ivar pending: lines and slots, in the order in which they came up.
     @ivar binding: the connection, C{None} while unbound.
     @ivar most: bytes written at once.
+    @ivar drift: a number from 0 to 1 that differs from stream to stream, see L{Slot.after}.
     @ivar lateness: seconds by which an update may be late without the next being late as well.
     """
 
@@ -77,6 +79,7 @@ class Stream(Outlet):
         "binding",
         "closed",
         "dialect",
+        "drift",
         "flusher",
         "lateness",
         "most",
@@ -118,6 +121,7 @@ class Stream(Outlet):
         self.groups = self.joined = 0
         self.written_at = wheel.now()
         self.most = settings.max_recovery_length // PART or MAX_WRITE
+        self.drift = random()
         self.lateness = LATENESS + settings.max_delay_millis / 1000
         self.pending: list[bytes | Slot] = []
         self.own_log = RecoveryLog(0)

@@ -29,7 +29,7 @@ wanted: clients choose such times, and what they have left must not be held for 
 
 
 LONGEST = 1 / 200
-"""Seconds of a turn in which alarms fire, if not all of the same tick; those of later ticks have to wait for the next."""
+"""Seconds of a turn in which alarms fire, those of a tick together; later ticks have to wait for the next turn."""
 
 
 class Alarm(Protocol):

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 MAX_LINES = 256
 """A slot with a long queue lets others have their turn after so many lines."""
 
+FIRST_DRIFT = 1 / 4
+"""
+Seconds, at most, by which the interval after a first update, or the first after a pause, is longer than it
+must be when more updates are due than go out in a turn. Short intervals are longer by a quarter at most.
+"""
+
+DRIFT = 1 / 64
+"""The same of each later interval, as long as there are too many. Short ones are longer by a sixteenth at most."""
+
 
 class Slot(ABC):
     """
@@ -245,7 +254,15 @@ class Slot(ABC):
 
     def after(self, due: float, now: float) -> float:
         """When the next update may go after one that was due at C{due} and went at C{now}."""
-        return (due if now - due < self.stream.lateness else now) + self.period
+        stream = self.stream
+        late = now - due
+        if late >= stream.lateness:
+            due = now
+        if stream.flusher.crowded:
+            # Sessions that are due together drift apart: at once if they have just begun, then by little and little.
+            first = late > self.period
+            due += stream.drift * (min(self.period / 4, FIRST_DRIFT) if first else min(self.period / 16, DRIFT))
+        return due + self.period
 
     def suppressed(self) -> int:
         """Updates that filtering kept from the client, for the subscription's statistics."""

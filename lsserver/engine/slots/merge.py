@@ -54,13 +54,27 @@ class MergeSlot(Slot):
                 else:
                     self.realtime += 1
                     if self.period:
-                        self.due = self.after(self.due, now)
-        if self.period:
-            # As L{View.rest} would do, and often.
-            view.idle[self] = None
-        else:
-            view.rest(self)
+                        # It need not be told of what it may not send; by then there will be news.
+                        self.due = due = self.after(self.due, now)
+                        self.sleep(due)
+                        return False
+        view.rest(self)
         return False
+
+    def fire(self) -> None:
+        """As in L{Slot}. While the slot slept it was told nothing, so it looks by itself whether there is news."""
+        stream = self.stream
+        if 0.0 < self.wake_at <= stream.wheel.turned_at:
+            self.wake_at = 0.0
+            if not self.pending:
+                view = self.view
+                update = view.current
+                assert update is not None, "what has sent nothing does not sleep"
+                if update.vector == self.sent:
+                    view.tell(self)
+                else:
+                    self.pending = True
+                    stream.enqueue(self)
 
     def suppressed(self) -> int:
         """Whatever the view stepped through without this client."""
