@@ -178,7 +178,9 @@ def nginx(port: int, locations: str, tls: bool, modules: str = "") -> Program:
     """One worker, on the core of the servers."""
     limit = machine.raise_limit()
     folders = "".join(f"{name}_temp_path {name};" for name in ("proxy", "fastcgi", "uwsgi", "scgi"))
-    secure = "ssl_certificate cert.pem; ssl_certificate_key key.pem;" if tls else ""
+    # The newest version, as all the others speak it, which older ones of nginx do only when told.
+    versions = "ssl_protocols TLSv1.2 TLSv1.3;"
+    secure = f"{versions} ssl_certificate cert.pem; ssl_certificate_key key.pem;" if tls else ""
     configuration = f"""
 {modules}
 daemon off; worker_processes 1; pid nginx.pid; error_log stderr notice; worker_rlimit_nofile {limit};
