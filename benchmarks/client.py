@@ -28,6 +28,9 @@ class Load:
     @ivar at_once: clients that connect before others are done.
     @ivar every: seconds between two messages of an item, when that is to be watched.
     @ivar apart: updates have a turn of the server's loop each, even if several are due; lsserver only.
+    @ivar nap: seconds that the clients sleep each time they have read what there was, so that nobody wakes them: what
+        it costs to wake another processor, and whether that is asleep, is no business of the server. Their latency then
+        says nothing.
     @ivar idle: nothing comes; the connections are held and memory is looked at.
     """
 
@@ -42,6 +45,7 @@ class Load:
     at_once: int = 64
     every: float = 0.0
     apart: bool = False
+    nap: float = 0.0
     idle: bool = False
 
     def deliveries(self) -> float:
@@ -55,6 +59,7 @@ class Figures:
     What came of a load.
 
     @ivar us: CPU time of the server for each delivered message, microseconds.
+    @ivar slices: the same of each fifth of a second.
     @ivar us_per_byte: the same for each byte that arrived.
     @ivar rate: messages a second that arrived.
     @ivar p50: latency, milliseconds; so are the others.
@@ -82,6 +87,7 @@ class Figures:
     cpu: float = 0.0
     lost: int = 0
     load_cpu: float = 0.0
+    slices: tuple[float, ...] = ()
 
 
 class LoadError(Exception):
@@ -106,6 +112,7 @@ def run(load: Load, port: int, pids: Sequence[int], script: Sequence[str]) -> Fi
         "warm": load.warm,
         "dur": load.seconds,
         "every": load.every,
+        "nap": round(load.nap * 1e6),
         "setup-timeout": LONGEST - load.seconds - load.warm,
     }
     command = [str(build("wsload")), *(f"--{name}={value}" for name, value in options.items()), *script]
@@ -142,4 +149,5 @@ def figures(found: dict[str, Any]) -> Figures:
         late=(found["late_p99_ms"], found["late_max_ms"]),
         cpu=found["srv_cpu_pct"],
         load_cpu=found["client_cpu_pct"],
+        slices=tuple(found["slices"]),
     )

@@ -5,36 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from benchmarks.client import Figures, Load
+from benchmarks.client import Load
 from benchmarks.contenders import Contender, Floor, Lsserver
 from benchmarks.peers import FANOUT, FANOUT_QUICK, ITEMS, installed
 from benchmarks.rounds import Rounds, in_turn
 from benchmarks.table import Row
 from benchmarks.works.work import Outcome, Settings
 
-ONE = Load(clients=1000, rate=40, seconds=2.0, warm=0.7)
+NAP = 0.0005
+"""Of the load client, seconds."""
+
+ONE = Load(clients=1000, rate=40, seconds=2.0, warm=0.7, nap=NAP)
 """The load of A."""
 
-TEN = Load(clients=1000, rate=100, items=10, per_client=10, burst=10, seconds=2.0, warm=0.7)
+TEN = Load(clients=1000, rate=100, items=10, per_client=10, burst=10, seconds=2.0, warm=0.7, nap=NAP)
 """The load of A10."""
 
 FLOOR = 1.2
 FLOOR_OF_TEN = 1.6
 
 
-def cpu(figures: Figures) -> float:
-    """What is compared."""
-    return figures.us
-
-
 def per_message(rounds: Rounds, name: str) -> str:
     """A figure with its unit."""
-    return f"{rounds.median(name, cpu):.2f} us/message"
+    return f"{rounds.cost(name):.2f} us/message"
 
 
 def per_second(rounds: Rounds, name: str) -> str:
     """What a core could do at most."""
-    return f"{rounds.median(name, cpu):.2f} us/message ({1e3 / rounds.median(name, cpu):.0f} k/s a core)"
+    return f"{rounds.cost(name):.2f} us/message ({1e3 / rounds.cost(name):.0f} k/s a core)"
 
 
 def compare(
@@ -50,14 +48,14 @@ def compare(
     rows = []
     if floor is not None:
         name, aim = floor
-        ratio = rounds.ratio(ours, name, cpu)
+        ratio = rounds.cost_ratio(ours, name)
         beside = f"{name} {per_message(rounds, name)}"
         rows.append(Row(work, per_second(rounds, ours), beside, ratio, f"<= {aim:g} x the floor", ratio <= aim))
     for other in others:
         if other.name in rounds.failures:
             rows.append(Row(work, "", f"{other.name}: {rounds.failures[other.name]}"))
             continue
-        ratio = rounds.ratio(ours, other.name, cpu)
+        ratio = rounds.cost_ratio(ours, other.name)
         figure, beside = per_message(rounds, ours), f"{other.name} {per_message(rounds, other.name)}"
         rows.append(Row(work, figure, beside, ratio, "less than every peer", ratio < 1))
     return rows
@@ -67,15 +65,19 @@ def one_a_write(settings: Settings) -> Outcome:
     """A."""
     peers, lines = installed((FANOUT_QUICK if settings.quick else FANOUT) if settings.peers else ())
     load = settings.load(ONE)
-    rounds = in_turn([Floor(), Lsserver(), *peers], load, settings.count(3))
-    return Outcome(compare("A", rounds, peers, ("C floor", FLOOR)), notes=lines)
+    rounds = in_turn([Floor(), Lsserver()], load, settings.count(8))
+    outcome = Outcome(compare("A", rounds, (), ("C floor", FLOOR)), notes=lines)
+    if peers:
+        beside = in_turn([Lsserver(), *peers], load, settings.count(3))
+        outcome.rows += compare("A", beside, peers, None)
+    return outcome
 
 
 def ten_a_write(settings: Settings) -> Outcome:
     """A10. The others get their ten updates at the same moment and make of them what they do."""
     peers, lines = installed(ITEMS if settings.peers and not settings.quick else ())
     load = settings.load(TEN)
-    rounds = in_turn([Floor(), Lsserver()], load, settings.count(4))
+    rounds = in_turn([Floor(), Lsserver()], load, settings.count(6))
     outcome = Outcome(compare("A10", rounds, (), ("C floor", FLOOR_OF_TEN)), notes=lines)
     if peers:
         beside = in_turn([Lsserver(), *peers], replace(load, rate=load.rate / 2), settings.count(1))

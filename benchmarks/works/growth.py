@@ -10,7 +10,6 @@ from benchmarks.contenders import Contender, Floor, Lsserver
 from benchmarks.plots import Line, Plot
 from benchmarks.rounds import Rounds, in_turn
 from benchmarks.table import Row
-from benchmarks.works.fanout import cpu
 from benchmarks.works.work import Outcome, Settings
 
 FLAT = 1.2
@@ -43,7 +42,7 @@ def grown(
         every.append(rounds)
         for name in costs:
             if name in rounds.figures:
-                costs[name].append(rounds.median(name, cpu))
+                costs[name].append(rounds.cost(name))
     return costs, every
 
 

@@ -10,7 +10,7 @@ from benchmarks.contenders import Lsserver
 from benchmarks.programs import HERE
 from benchmarks.rounds import in_turn, note
 from benchmarks.table import Row
-from benchmarks.works.fanout import ONE, cpu, per_message, per_second
+from benchmarks.works.fanout import ONE, per_message, per_second
 from benchmarks.works.work import Outcome, Settings
 
 RATIO = 1.3
@@ -30,7 +30,7 @@ def streaming(settings: Settings) -> Row:
     rounds = in_turn([Lsserver("A"), streams], settings.load(ONE), settings.count(4))
     if streams.name not in rounds.figures:
         return Row("E streaming", f"failed: {rounds.failures[streams.name]}", aim="to work", met=False)
-    ratio = rounds.ratio(streams.name, "A", cpu)
+    ratio = rounds.cost_ratio(streams.name, "A")
     beside = f"A {per_message(rounds, 'A')}"
     return Row("E streaming", per_second(rounds, streams.name), beside, ratio, f"<= {RATIO:g} x A", ratio <= RATIO)
 

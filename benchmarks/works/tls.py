@@ -8,7 +8,7 @@ from benchmarks.contenders import Lsserver
 from benchmarks.peers import SECURE, installed
 from benchmarks.rounds import in_turn
 from benchmarks.table import Row
-from benchmarks.works.fanout import ONE, cpu, per_message, per_second
+from benchmarks.works.fanout import ONE, per_message, per_second
 from benchmarks.works.work import Outcome, Settings
 
 RATIO = 1.3
@@ -24,9 +24,9 @@ def measure(settings: Settings) -> Outcome:
         return Outcome([Row("I", f"failed: {rounds.failures[ours.name]}", aim="to work", met=False)], notes=lines)
     rows = []
     measured = [peer.name for peer in peers if peer.name in rounds.figures]
-    cheapest = min(measured, key=lambda name: rounds.median(name, cpu), default=None)
+    cheapest = min(measured, key=rounds.cost, default=None)
     for name in measured:
-        ratio = rounds.ratio(ours.name, name, cpu)
+        ratio = rounds.cost_ratio(ours.name, name)
         aim = f"<= {RATIO:g} x the cheapest peer" if name == cheapest else ""
         beside = f"{name} {per_message(rounds, name)}"
         rows.append(Row("I", per_second(rounds, ours.name), beside, ratio, aim, ratio <= RATIO if aim else None))

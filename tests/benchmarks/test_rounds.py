@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks import rounds
 from benchmarks.client import Figures, Load, LoadError, figures
-from benchmarks.rounds import described, in_turn, median_of_ratios
+from benchmarks.rounds import Rounds, described, in_turn, median_of_ratios
 from benchmarks.server import ServerError
 from benchmarks.works.growth import one_more, spread
 from benchmarks.works.work import Settings
@@ -67,6 +67,17 @@ class RoundsTests(SynchronousTestCase):
             self.assertEqual(calls.count("strong"), 3)
             self.assertIn(f"weak: {error}", self.notes[-2] + self.notes[-3])
 
+    def test_cost_is_that_of_quiet_times(self) -> None:
+        """The lower quartile of all slices, however bad the others are; what has no slices counts as one."""
+        found = Rounds()
+        found.figures = {
+            "ours": [Figures(us=20.0, slices=(6.0, 6.0, 90.0)), Figures(us=9.0, slices=(6.0, 9.0))],
+            "floor": [Figures(us=5.0), Figures(us=5.0), Figures(us=5.0), Figures(us=4.0)],
+            "once": [Figures(us=7.0)],
+        }
+        self.assertEqual((found.cost("ours"), found.cost("once")), (6.0, 7.0))
+        self.assertEqual(found.cost_ratio("ours", "floor"), 6.0 / 4.75)
+
     def test_no_round(self) -> None:
         """There is no ratio of nothing, and none of unequal numbers."""
         self.assertRaises(ValueError, median_of_ratios, [], [])
@@ -93,6 +104,7 @@ class FiguresTests(SynchronousTestCase):
         "late_max_ms": 6.0,
         "srv_cpu_pct": 10.0,
         "client_cpu_pct": 11.0,
+        "slices": [9.5, 10.3],
     }
 
     def test_messages(self) -> None:
@@ -100,6 +112,7 @@ class FiguresTests(SynchronousTestCase):
         found = figures(self.PRINTED)
         self.assertEqual((found.us, found.rate, found.late, found.setup_us), (9.9, 1000, (5.0, 6.0), 300.5))
         self.assertAlmostEqual(found.us_per_byte, 0.15)
+        self.assertEqual(found.slices, (9.5, 10.3))
         self.assertIn("9.90 us/message, 1000 messages/s", described(found))
 
     def test_idle(self) -> None:

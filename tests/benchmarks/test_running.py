@@ -61,10 +61,12 @@ class ContenderTests(SynchronousTestCase):
             (Lsserver(streaming=True, mode="RAW"), several),
             (Lsserver(each=True, mode="COMMAND"), several),
             (Lsserver(limit=20.0), replace(FEW, every=0.05)),
+            (Lsserver(), replace(FEW, seconds=0.7, nap=0.001)),
         ):
             figures = ours.measure(load)
             self.assertGreater(figures.us, 0)
             self.assertEqual(figures.lost, 0)
+            self.assertEqual(len(figures.slices), 3 if load.nap else len(figures.slices))
 
     def test_tls_and_memory(self) -> None:
         """Sessions over TLS, which are only held."""
