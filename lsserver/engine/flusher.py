@@ -88,6 +88,8 @@ class Flusher:
 
     def flush_groups(self, now: float) -> None:
         """Let the groups write. Afterwards their members have for themselves what they could not send."""
+        if not self.groups:
+            return
         groups, self.groups = self.groups, []
         delivery = Delivery(now)
         for group in groups:

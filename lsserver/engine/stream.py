@@ -9,7 +9,7 @@ slow client misses is not queued up but stays in the slots, which conflate it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from random import random
 from typing import TYPE_CHECKING, Protocol
 
@@ -289,14 +289,15 @@ class Stream(Outlet):
         """Write what is pending, as far as connection, limits and the turn allow."""
         self.dirty = False
         binding = self.binding
-        if binding is None or not binding.connection.writable:
+        # While there is a short way none of this needs to be looked at; it is far away in memory.
+        if binding is None or (self.send is None and not binding.connection.writable):
             return
         if self._aside:
             lines, self._aside = self._aside, []
             self.write_aside(b"".join(lines))
             if binding.closed:
                 return
-        if binding.polling or self.bandwidth.limited:
+        if self.send is None and (binding.polling or self.bandwidth.limited):
             self._flush_limited(binding, now)
             return
         pending = self.pending
@@ -321,6 +322,11 @@ class Stream(Outlet):
     def _send(self, binding: Binding, lines: list[bytes], now: float) -> None:
         """Data notifications, all in one write."""
         data = lines[0] if len(lines) == 1 else b"".join(lines)
+        if self.send is not None and self.metered is None and len(data) <= self.most:
+            self.own_log.append(data if len(lines) == 1 else tuple(lines), len(lines), len(data))
+            self.written_at = now
+            self._send_at_once(self.send, data)
+            return
         if len(data) > self.most and not binding.polling:
             lines = self._first_part(lines)
             data = b"".join(lines)
@@ -338,6 +344,18 @@ class Stream(Outlet):
             binding.tail += data
         else:
             binding.connection.write(data)
+
+    def _send_at_once(self, send: Callable[[bytes], int], data: bytes) -> None:
+        """The short way, as in L{Delivery<lsserver.engine.delivery.Delivery>}."""
+        framing = self.framing
+        assert framing is not None
+        frame = framing.frame if framing.data is data else framing.encode(data)
+        try:
+            taken = send(frame)
+        except OSError:
+            taken = 0
+        if taken != len(frame):
+            self.unsent(frame[taken:])
 
     def _first_part(self, lines: list[bytes]) -> list[bytes]:
         """What may be written at once, a line at least. The rest is encoded, so it goes first next time."""

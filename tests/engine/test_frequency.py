@@ -75,6 +75,26 @@ class Confirmed(FrequencyCase):
         self.assertEqual(self.client.read()[1], "CONF,1,2.0,filtered")
 
 
+class Stalled(FrequencyCase):
+    """The client does not read while an update waits for its time."""
+
+    def test_alarm_of_what_waits_anyway(self) -> None:
+        """Nothing is sent twice."""
+        self.subscribe("DISTINCT", "a", "1")
+        self.client.read()
+        self.update(a="1")
+        self.update(a="2")
+        self.assertEqual(self.client.read(), ["U,1,1,1"])
+        self.client.stall()
+        self.world.data.clear_snapshot("item1")
+        self.world.advance(2)
+        self.assertEqual(self.client.read(), [])
+        self.client.resume()
+        self.assertEqual(self.client.read(), ["CS,1,1"])
+        self.update(a="3")
+        self.assertEqual(self.client.read(), ["U,1,1,3"])
+
+
 class Pace(FrequencyCase):
     """How often updates come."""
 

@@ -466,7 +466,8 @@ class Parts(SynchronousTestCase):
         def noting(data: bytes) -> None:
             sizes.append(len(data))
             write(data)
-            connection.writable = len(sizes) < stall_after
+            if len(sizes) == stall_after:
+                client.stall()
 
         connection.write = noting
         return sizes

@@ -33,6 +33,10 @@ DRIFT = 1 / 64
 """The same of each later interval, as long as there are too many. Short ones are longer by a sixteenth at most."""
 
 
+NEVER = -math.inf
+"""When an update was last due, before the first. One number for all: there may be very many slots."""
+
+
 class Slot(ABC):
     """
     One item of one subscription of one session.
@@ -90,7 +94,7 @@ class Slot(ABC):
         self.sub_id = sub_id
         self.index = index
         self.diffs = diffs
-        self.period = 1 / frequency
+        self.period = 1 / frequency if frequency < math.inf else 0.0
         self.wants_snapshot = wants_snapshot
         self.snapshot_length = snapshot_length
         self.hooks = hooks
@@ -101,7 +105,7 @@ class Slot(ABC):
         self.pending = False
         self.ready = False
         self.wake_at = 0.0
-        self.due = -math.inf
+        self.due = NEVER
         self.lost = 0
         self.lost_total = 0
         self.realtime = 0
@@ -207,7 +211,7 @@ class Slot(ABC):
         leader = copy.copy(self)
         leader.stream = group  # type: ignore[assignment]
         leader.prefix = b""
-        leader.due = -math.inf
+        leader.due = NEVER
         leader.wake_at = 0.0
         leader.realtime = leader.filtered = leader.lost_total = 0
         return leader
