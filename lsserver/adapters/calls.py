@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from inspect import iscoroutine
 from typing import Any, TypeVar, cast
 
 from twisted.internet.defer import Deferred, TimeoutError
@@ -293,7 +294,9 @@ class MetadataHandle:
                 function, arguments = program.send(answer)
             except StopIteration as done:
                 return cast(R, done.value)
-            answer = await self.invoker.call(lane, function.__name__, function, *arguments)
+            answer = self.invoker.ask(lane, function.__name__, function, arguments)
+            if iscoroutine(answer):
+                answer = await answer
 
     def _ask_in_thread(self, program: grants.Questions[R]) -> R:
         answer = None

@@ -34,6 +34,9 @@ _log = Logger(namespace="LightstreamerLogger.adapters")
 _TELLING = frozenset({"user", "session_id", "item", "item_name", "group", "schema"})
 """Names of the arguments that are logged when a call fails."""
 
+_PLAIN = frozenset({bool, int, float, str, list, type(None)})
+"""Of these types is what comes at once, nearly always; whether others are awaitable takes longer to find out."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSettings:
@@ -108,14 +111,43 @@ class Invoker:
                 result = self._here(method, function, args, cancellable)
             except Exception as error:
                 self._raise(method, args, error)
-            if not isinstance(result, Deferred):
+            if type(result) in _PLAIN or not isinstance(result, Deferred):
                 return result
             pending = result
+        return await self._outcome(pending, job, method, args, cancellable, left, limited)
+
+    async def _outcome(
+        self,
+        pending: Deferred[Any],
+        job: Job | None,
+        method: str,
+        args: tuple[Any, ...],
+        cancellable: bool = False,
+        left: Callable[[Deferred[Any]], None] | None = None,
+        limited: bool = True,
+    ) -> Any:
+        limit = self.settings.adapter_call_timeout_millis if limited else 0
         try:
-            limit = self.settings.adapter_call_timeout_millis if limited else 0
             return await self._watched(pending, job, method, cancellable, left, limit)
         except Exception as error:
             self._raise(method, args, error)
+
+    def ask(self, lane: Lane, method: str, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """
+        As L{call}, for one of many questions to an adapter that does not block: what it answers at once, as nearly all
+        of them do, costs no coroutine.
+
+        @return: the answer, or a coroutine that will have it.
+        """
+        if lane.limits_asynchronous:
+            return self.call(lane, method, function, *args)
+        try:
+            result = self._here(method, function, args, False)
+        except Exception as error:
+            self._raise(method, args, error)
+        if type(result) in _PLAIN or not isinstance(result, Deferred):
+            return result
+        return self._outcome(result, None, method, args)
 
     def resolve(self, value: Any) -> Deferred[Any]:
         """A Deferred with what an adapter's awaitable comes to. In the reactor thread only."""
@@ -158,7 +190,7 @@ class Invoker:
                     method=method,
                     millis=millis,
                 )
-        if isinstance(result, Awaitable):
+        if type(result) not in _PLAIN and isinstance(result, Awaitable):
             return self._results.deferred(result, cancellable)
         return result
 

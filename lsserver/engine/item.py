@@ -182,7 +182,7 @@ class Item:
         except Exception as error:
             self._adapter_raised("subscribed", error)
             raise
-        _log.info("item {item} of {adapter} subscribed", item=self.name, adapter=adapter.name)
+        _log.debug("item {item} of {adapter} subscribed", item=self.name, adapter=adapter.name)
 
     async def _unsubscribe(self) -> None:
         adapter = self.feed.adapter
@@ -192,7 +192,7 @@ class Item:
         except Exception as error:
             self._adapter_raised("unsubscribed", error)
         else:
-            _log.info("item {item} of {adapter} unsubscribed", item=self.name, adapter=adapter.name)
+            _log.debug("item {item} of {adapter} unsubscribed", item=self.name, adapter=adapter.name)
 
     def _adapter_raised(self, wanted: str, error: Exception) -> None:
         """No client is told. Logged in full where the adapter was called."""

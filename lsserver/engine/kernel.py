@@ -19,6 +19,7 @@ from lsserver.engine.client import Client, Speaker
 from lsserver.engine.connection import IStreamConnection
 from lsserver.engine.flusher import Flusher
 from lsserver.engine.hosting import HostedSet
+from lsserver.engine.large import LargeSubscriptions
 from lsserver.engine.load import Load, Waiting
 from lsserver.engine.quotas import Places, Quota, network_of
 from lsserver.engine.refusal import Refusal
@@ -84,7 +85,15 @@ class Kernel:
         )
         self.load = Load(settings, clock, self._flusher, self._waiting_calls, self._unused.__len__)
         self._causes = Causes((settings.max_polling_millis + settings.session_timeout_millis) / 1000)
-        self._around = Surroundings(settings, self._wheel, self._flusher, self._forget, self._remember, self._later)
+        self._around = Surroundings(
+            settings,
+            self._wheel,
+            self._flusher,
+            self._forget,
+            self._remember,
+            self._later,
+            LargeSubscriptions(clock),
+        )
 
     # Life
 

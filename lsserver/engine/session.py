@@ -31,6 +31,7 @@ from lsserver.engine.budget import Budget
 from lsserver.engine.client import Client
 from lsserver.engine.connection import IStreamConnection
 from lsserver.engine.heading import Heading
+from lsserver.engine.large import LargeSubscriptions
 from lsserver.engine.messages import Messages
 from lsserver.engine.quotas import Allotment
 from lsserver.engine.refusal import Refusal
@@ -64,12 +65,14 @@ class Surroundings:
     forget: Callable[[Session], None]
     remember: Callable[[Session, int, str], None]
     later: Callable[[Callable[[], None]], None]
+    large: LargeSubscriptions
 
 
 class Session:
     """
     @ivar user: as the client sent it; C{None} = anonymous.
     @ivar wants_tables: the Metadata Adapter wants to know of this user's subscriptions.
+    @ivar large: where large subscriptions of all sessions wait for each other.
     @ivar allotment: how much of what it may have is in use.
     """
 
@@ -96,6 +99,7 @@ class Session:
         )
         self.subscriptions: dict[int, Subscription] = {}
         self.allotment = Allotment(around.settings)
+        self.large = around.large
         self.closed = False
         self._around = around
         self._wheel = around.wheel

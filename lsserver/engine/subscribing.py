@@ -19,6 +19,7 @@ from lsserver.adapters.errors import (
     UnfilteredError,
 )
 from lsserver.adapters.tables import TableInfo
+from lsserver.engine.large import LARGE
 from lsserver.engine.refusal import Refusal
 from lsserver.engine.subscription import Place, Subscription
 from lsserver.tlcp.codes import ControlCode
@@ -49,6 +50,10 @@ async def prepare(session: Session, request: Subscribe) -> Subscription:
     try:
         items, fields = await _resolve(session, request, feed)
         session.allotment.size(request.sub_id, len(items), len(fields))
+        if len(items) >= LARGE:
+            await session.large.turn()
+            if session.closed:
+                raise refuse(ControlCode.SESSION_NOT_FOUND)
         grants = await _grant(session, request, feed, items)
     except Refusal:
         raise

@@ -1,12 +1,18 @@
 from decimal import Decimal
 from typing import Any
 
-from twisted.internet.defer import succeed
+from twisted.internet.defer import Deferred, fail, succeed
 
+from lsserver.adapters.adapter_set import SetOptions
 from lsserver.adapters.errors import ModeError, SelectorError, UnfilteredError
 from lsserver.adapters.grants import ItemGrant
+from lsserver.adapters.pools import PoolSettings
 from lsserver.adapters.providers import MetadataProvider
-from tests.adapters.doubles import Answers, SetCase
+from tests.adapters.doubles import Answers, SetCase, started
+
+
+async def _three() -> int:
+    return 3
 
 
 class GrantTests(SetCase):
@@ -43,6 +49,31 @@ class GrantTests(SetCase):
             ),
         )
         self.assertEqual(grants["COMMAND"], ItemGrant(max_frequency=2.5, customized=True))
+
+    def test_answers_that_come_later(self) -> None:
+        for answer in (lambda *_: succeed(3), lambda *_: _three()):
+            (grant,) = self.now(self.ask(Answers(get_allowed_max_item_frequency=answer)))
+            self.assertEqual(grant.max_frequency, 3.0)
+
+    def test_answers_that_fail(self) -> None:
+        for answer in (ValueError("oops"), lambda *_: fail(ValueError("oops"))):
+            self.error(self.ask(Answers(get_allowed_buffer_size=answer)), ValueError)
+            self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+    def test_pool_that_lets_one_question_in(self) -> None:
+        waiting: list[Deferred[int]] = []
+
+        def later(*_: object) -> Deferred[int]:
+            waiting.append(Deferred())
+            return waiting[-1]
+
+        pool = PoolSettings(max_pending_requests=1)
+        one = self.make(Answers(get_allowed_max_item_frequency=later), options=SetOptions(data_pools={"DEFAULT": pool}))
+        asked = [started(one.metadata.grant_items("u", ("a",), "DEFAULT", "MERGE", None, False)) for _ in range(2)]
+        for _ in asked:
+            self.assertEqual(len(waiting), 1)
+            waiting.pop().callback(2)
+        self.assertEqual([self.successResultOf(one)[0].max_frequency for one in asked], [2.0, 2.0])
 
     def test_the_order_of_the_questions(self) -> None:
         adapter = self.limits(mode_may_be_allowed=True, ismode_allowed=True, isselector_allowed=True)

@@ -16,6 +16,7 @@ from lsserver.adapters.errors import (
     SelectorError,
     UnfilteredError,
 )
+from lsserver.engine.large import LARGE
 from lsserver.engine.subscription import Subscription
 from lsserver.tlcp.requests import ControlRequest
 from tests.engine.world import FakeClient, World
@@ -192,6 +193,50 @@ class Modes(SubscribingCase):
         self.assertEqual(got, ["REQOK,1"])
         self.world.data.update("item1", {"a": "1"}, False)
         self.assertEqual(other.read()[2:], ["U,1,1,1"])
+
+
+class Large(SubscribingCase):
+    """One with many items has a turn of the reactor for itself; small ones wait for nothing."""
+
+    GROUP = "%20".join(f"item{number}" for number in range(LARGE))
+
+    def add(self, number: int, group: str = GROUP) -> str:
+        return f"LS_reqId={number}&LS_op=add&LS_subId={number}&LS_mode=MERGE&LS_group={group}&LS_schema=a"
+
+    def test_one_in_a_turn(self) -> None:
+        got = self.answers(*map(self.add, (1, 2, 3)), self.add(4, "item0"))
+        self.assertEqual(got, ["REQOK,1", "REQOK,4"])
+        self.world.clock.callLater(0, got.append, "others")
+        self.world.turn()
+        self.assertEqual(got[2:], ["REQOK,2", "others", "REQOK,3"])
+
+    def test_alone(self) -> None:
+        """The next one, a turn later, does not wait."""
+        for number in (1, 2):
+            self.assertEqual(self.answers(self.add(number)), [f"REQOK,{number}"])
+            self.world.turn()
+
+    def test_session_that_ends_while_it_waits(self) -> None:
+        """The Metadata Adapter is asked no more on its behalf."""
+        other = self.world.session()
+        self.answers(self.add(1))
+        got = self.answers(self.add(1), client=other)
+        assert other.session is not None
+        other.session.vanish("gone")
+        self.world.turn()
+        self.assertEqual(len(got), 1)
+        self.assertTrue(got[0].startswith("REQERR,1,20,"), got)
+        self.assertEqual(len(self.metadata.called("grant_items")), 1)
+
+    def test_request_that_is_given_up(self) -> None:
+        """The others wait no longer for it."""
+        self.answers(self.add(1))
+        given_up = self.client.send(self.add(2))
+        got = self.answers(self.add(3))
+        given_up.cancel()
+        self.flushLoggedErrors()
+        self.world.turn()
+        self.assertEqual(got, ["REQOK,3"])
 
 
 class Retransmission(SubscribingCase):
