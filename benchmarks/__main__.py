@@ -16,13 +16,23 @@ import argparse
 import datetime
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 
 from benchmarks import machine
 from benchmarks.results import save
 from benchmarks.rounds import note
-from benchmarks.table import as_text
-from benchmarks.works import WORKS, Outcome, Settings, chosen
+from benchmarks.table import Row, as_text
+from benchmarks.works import WORKS, Outcome, Settings, Work, chosen
+
+
+def measured(work: Work, settings: Settings) -> Outcome:
+    """What came of a work; one that breaks off is a row that says why, and the others go on."""
+    try:
+        return work.measure(settings)
+    except Exception as reason:
+        traceback.print_exc()
+        return Outcome([Row(work.letter, f"failed: {type(reason).__name__}: {reason}", aim="to work", met=False)])
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -50,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
     for work in works:
         started = time.monotonic()
         note(f"{work.letter}: {work.title}")
-        outcomes[work.letter] = work.measure(settings)
+        outcomes[work.letter] = measured(work, settings)
         note(f"  {time.monotonic() - started:.1f} s")
     rows = [row for outcome in outcomes.values() for row in outcome.rows]
     notes = dict.fromkeys(text for outcome in outcomes.values() for text in outcome.notes)

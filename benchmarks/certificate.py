@@ -6,11 +6,16 @@ import subprocess
 from functools import cache
 
 from benchmarks.programs import BUILD
+from benchmarks.server import ServerError
 
 
 @cache
 def certificate() -> dict[str, str]:
-    """The texts of C{cert.pem} and C{key.pem}, of the kind that is cheapest (ECDSA, P-256)."""
+    """
+    The texts of C{cert.pem} and C{key.pem}, of the kind that is cheapest (ECDSA, P-256).
+
+    @raise ServerError: there is nothing to make one with.
+    """
     files = {name: BUILD / name for name in ("cert.pem", "key.pem")}
     if not all(file.exists() for file in files.values()):
         BUILD.mkdir(exist_ok=True)
@@ -19,5 +24,5 @@ def certificate() -> dict[str, str]:
         try:
             subprocess.run([*command, "-subj", "/CN=localhost"], check=True, capture_output=True)
         except FileNotFoundError:
-            raise SystemExit("the command openssl is needed to make a certificate") from None
+            raise ServerError("the command openssl is needed to make a certificate") from None
     return {name: file.read_text() for name, file in files.items()}

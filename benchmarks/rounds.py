@@ -78,7 +78,7 @@ def in_turn(contenders: Sequence[Contender], load: Load, count: int) -> Rounds:
                 continue
             try:
                 figures = contender.measure(load)
-            except (LoadError, ServerError) as reason:
+            except (LoadError, ServerError, OSError) as reason:
                 rounds.failures[contender.name] = str(reason)
                 rounds.figures.pop(contender.name, None)
                 note(f"  {contender.name}: {reason}")

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+LONGEST = 160
+"""Characters of a cell."""
+
 HEADINGS = ("work", "figure", "beside", "ratio", "aim", "met")
 
 
@@ -32,11 +35,17 @@ class Row:
     def cells(self) -> tuple[str, ...]:
         """As text, in the order of L{HEADINGS}."""
         ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
-        return (self.work, self.figure, self.beside, ratio, self.aim, verdict(self.met, self.aim))
+        return (self.work, in_a_line(self.figure), in_a_line(self.beside), ratio, self.aim, verdict(self.met, self.aim))
 
     def to_json(self) -> dict[str, Any]:
         """For the file of results."""
         return asdict(self)
+
+
+def in_a_line(text: str) -> str:
+    """Reasons why something failed may be the end of a log."""
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
 
 
 def verdict(met: bool | None, aim: str) -> str:

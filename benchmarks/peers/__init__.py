@@ -1,30 +1,39 @@
 """
 Other servers, as their users run them, under the loads of lsserver. One that is not installed is left out.
 
-What they need: C{pip install -e '.[bench]'}; C{npm install --prefix benchmarks/build ws}; the packages
-C{nginx libnginx-mod-nchan mosquitto nats-server} of the system.
+What they need: C{pip install -e '.[bench]'}; C{npm install --prefix benchmarks/build ws socket.io faye}; the packages
+C{nginx libnginx-mod-nchan mosquitto nats-server} of the system; Centrifugo, built by Go, and Crossbar.io in an
+environment of its own (docs/performance.md has the commands).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from benchmarks.contenders import Contender
 from benchmarks.peers.brokers import BehindNginx, Mosquitto, Nats, Nchan
+from benchmarks.peers.frameworks import Faye, PythonSocketIo, SocketIo
 from benchmarks.peers.libraries import Autobahn, NodeWs, Websockets
+from benchmarks.peers.routers import Centrifugo, Crossbar
 
-FANOUT: tuple[Contender, ...] = (NodeWs(), Websockets(), Autobahn(), Nats(), Mosquitto(), Nchan())
+FANOUT: tuple[Contender, ...] = (
+    *(NodeWs(), Websockets(), Autobahn()),
+    *(Nats(), Mosquitto(), Nchan(), Centrifugo(), Crossbar()),
+    *(SocketIo(), Faye(), PythonSocketIo()),
+)
 """One item to many."""
 
 FANOUT_QUICK: tuple[Contender, ...] = (NodeWs(), Websockets(), Nchan())
 """Of these the one that is nearest of each kind, for a short run."""
 
-ITEMS: tuple[Contender, ...] = (NodeWs(), Websockets(), Nats(), Mosquitto())
-"""Several items for each client."""
+ITEMS: tuple[Contender, ...] = (NodeWs(), Websockets(), Nats(), Mosquitto(), Centrifugo(), SocketIo())
+"""Several items for each client; those that are up to 50 000 messages a second."""
 
 SECURE: tuple[Contender, ...] = (NodeWs("Node ws", tls=True), Nchan("nchan", tls=True), BehindNginx())
 """One item to many, with TLS."""
 
 
-def installed(peers: tuple[Contender, ...]) -> tuple[list[Contender], list[str]]:
+def installed(peers: Sequence[Contender]) -> tuple[list[Contender], list[str]]:
     """Those that are there, and a line for each that is not."""
     there, lines = [], []
     for peer in peers:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -18,11 +19,18 @@ from benchmarks.server import Program
 SCRIPT = ["--step=S:SUB {item}", "--step=w:SUBOK"]
 
 
-def publishing(command: list[str], load: Load, environment: dict[str, str] | None = None, tls: bool = False) -> Figures:
+def publishing(
+    command: list[str],
+    load: Load,
+    environment: dict[str, str] | None = None,
+    tls: bool = False,
+    script: Sequence[str] = SCRIPT,
+) -> Figures:
     """
     Measure a program that publishes once it has as many subscriptions as it is told.
 
     @param command: without C{PORT SUBSCRIPTIONS ITEMS RATE BURST SIZE}.
+    @param script: what clients say, and further options of the load client.
     """
     port = machine.free_port()
     # One subscription more than there are, and it never publishes.
@@ -30,7 +38,7 @@ def publishing(command: list[str], load: Load, environment: dict[str, str] | Non
     command = [*command, *(f"{number:g}" for number in numbers)]
     files = certificate() if tls else None
     with Program(command, "listening", files=files, environment=environment) as server:
-        return run(load, port, server.pids(), [*SCRIPT, "--tls"] if tls else SCRIPT)
+        return run(load, port, server.pids(), [*script, "--tls"] if tls else script)
 
 
 @dataclass(frozen=True)
@@ -42,15 +50,20 @@ class NodeWs:
 
     def missing(self) -> str | None:
         """As L{benchmarks.contenders.Contender}."""
-        if shutil.which("node") is None:
-            return "install Node.js"
-        found = subprocess.run(["node", "-e", "require('ws')"], env=node_environment(), capture_output=True)
-        return None if found.returncode == 0 else "npm install --prefix benchmarks/build ws"
+        return node_package_missing("ws")
 
     def measure(self, load: Load) -> Figures:
         """As L{benchmarks.contenders.Contender}."""
         environment = {**node_environment(), "BENCHMARK_TLS": "yes" if self.tls else ""}
         return publishing(["node", str(HERE / "peers" / "node_ws.js")], load, environment, self.tls)
+
+
+def node_package_missing(name: str) -> str | None:
+    """What is to be installed for it, C{None} if nothing is."""
+    if shutil.which("node") is None:
+        return "install Node.js"
+    found = subprocess.run(["node", "-e", f"require('{name}')"], env=node_environment(), capture_output=True)
+    return None if found.returncode == 0 else f"npm install --prefix benchmarks/build {name}"
 
 
 def node_environment() -> dict[str, str]:

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from benchmarks.client import Figures, Load
 from benchmarks.contenders import Contender, Lsserver
-from benchmarks.peers import installed
 from benchmarks.peers.libraries import Autobahn, NodeWs, Websockets
 from benchmarks.rounds import in_turn
 from benchmarks.table import Row
@@ -36,8 +35,7 @@ def memory(figures: Figures) -> float:
 
 def making(settings: Settings) -> Outcome:
     """F: connect, create a session, subscribe, first update; the peers open a WebSocket and answer one message."""
-    some = (NodeWs(),) if settings.quick else (NodeWs(), Websockets(), Autobahn())
-    peers, lines = installed(some if settings.peers else ())
+    peers, lines = settings.those("F", (NodeWs(), Websockets(), Autobahn()), (NodeWs(),))
     load = replace(SOME, clients=1000) if settings.quick else SOME
     rounds = in_turn([Lsserver(), *peers], settings.load(load), settings.count(3))
     rows = []
@@ -50,6 +48,8 @@ def making(settings: Settings) -> Outcome:
                 rows.append(
                     Row("F", f"{cost:.0f} us of CPU a session", other, rounds.ratio("lsserver", peer.name, setup))
                 )
+    else:
+        rows.append(Row("F", f"failed: {rounds.failures['lsserver']}", aim="to work", met=False))
     crowd = settings.load(replace(STORM, clients=3000, at_once=3000) if settings.quick else STORM)
     storm = in_turn([Lsserver()], crowd, 1)
     if "lsserver" in storm.figures:
@@ -64,7 +64,7 @@ def making(settings: Settings) -> Outcome:
 def keeping(settings: Settings) -> Outcome:
     """G."""
     rows: list[Row] = []
-    peers, lines = installed((NodeWs(), Websockets()) if settings.peers and not settings.quick else ())
+    peers, lines = settings.those("G", (NodeWs(), Websockets()), ())
     load = settings.load(KEPT)
     if settings.quick:
         load = replace(load, clients=min(load.clients, 1000))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from benchmarks.client import Load
 from benchmarks.contenders import Contender, Floor, Lsserver
-from benchmarks.peers import FANOUT, FANOUT_QUICK, ITEMS, installed
+from benchmarks.peers import FANOUT, FANOUT_QUICK, ITEMS
 from benchmarks.rounds import Rounds, in_turn
 from benchmarks.table import Row
 from benchmarks.works.work import Outcome, Settings
@@ -48,9 +48,13 @@ def compare(
     rows = []
     if floor is not None:
         name, aim = floor
-        ratio = rounds.cost_ratio(ours, name)
-        beside = f"{name} {per_message(rounds, name)}"
-        rows.append(Row(work, per_second(rounds, ours), beside, ratio, f"<= {aim:g} x the floor", ratio <= aim))
+        if name in rounds.failures:
+            row = Row(work, per_second(rounds, ours), f"{name}: {rounds.failures[name]}", aim=f"<= {aim:g} x the floor")
+        else:
+            ratio = rounds.cost_ratio(ours, name)
+            beside = f"{name} {per_message(rounds, name)}"
+            row = Row(work, per_second(rounds, ours), beside, ratio, f"<= {aim:g} x the floor", ratio <= aim)
+        rows.append(row)
     for other in others:
         if other.name in rounds.failures:
             rows.append(Row(work, "", f"{other.name}: {rounds.failures[other.name]}"))
@@ -63,7 +67,7 @@ def compare(
 
 def one_a_write(settings: Settings) -> Outcome:
     """A."""
-    peers, lines = installed((FANOUT_QUICK if settings.quick else FANOUT) if settings.peers else ())
+    peers, lines = settings.those("A", FANOUT, FANOUT_QUICK)
     load = settings.load(ONE)
     rounds = in_turn([Floor(), Lsserver()], load, settings.count(8))
     outcome = Outcome(compare("A", rounds, (), ("C floor", FLOOR)), notes=lines)
@@ -75,7 +79,7 @@ def one_a_write(settings: Settings) -> Outcome:
 
 def ten_a_write(settings: Settings) -> Outcome:
     """A10. The others get their ten updates at the same moment and make of them what they do."""
-    peers, lines = installed(ITEMS if settings.peers and not settings.quick else ())
+    peers, lines = settings.those("A10", ITEMS, ())
     load = settings.load(TEN)
     rounds = in_turn([Floor(), Lsserver()], load, settings.count(6))
     outcome = Outcome(compare("A10", rounds, (), ("C floor", FLOOR_OF_TEN)), notes=lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.client import Load
 from benchmarks.contenders import Floor, Lsserver
-from benchmarks.peers import ITEMS, installed
+from benchmarks.peers import ITEMS
 from benchmarks.rounds import in_turn
 from benchmarks.table import Row
 from benchmarks.works.fanout import compare
@@ -25,13 +25,13 @@ def measure(settings: Settings) -> Outcome:
         work = f"B {load.deliveries() / 1000:.0f} k/s"
         rounds = in_turn([Floor(), Lsserver()], load, settings.count(count))
         outcome.rows += compare(work, rounds, (), ("C floor", FLOOR))
-    if "lsserver" in rounds.figures:
+    if {"lsserver", "C floor"} <= rounds.figures.keys():
         tail, floor = (rounds.median(name, lambda figures: figures.p99) for name in ("lsserver", "C floor"))
         beside = f"C floor {floor:.2f} ms"
         outcome.rows.append(
             Row(work, f"p99 {tail:.2f} ms", beside, tail / max(floor, 0.01), f"<= {TAIL:g} ms", tail <= TAIL)
         )
-    peers, outcome.notes = installed(ITEMS if settings.peers and not settings.quick else ())
+    peers, outcome.notes = settings.those("B", ITEMS, ())
     if peers:
         beside_peers = in_turn([Lsserver(), *peers], settings.load(MANY), settings.count(1))
         outcome.rows += compare(work, beside_peers, peers, None)

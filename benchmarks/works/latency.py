@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from benchmarks.contenders import Contender, Floor, Lsserver
-from benchmarks.peers import installed
 from benchmarks.peers.libraries import NodeWs
 from benchmarks.plots import Line, Plot
 from benchmarks.rounds import in_turn
@@ -23,8 +22,8 @@ KEPT_UP = 0.97
 def measure(settings: Settings) -> Outcome:
     """As L{Work.measure}. A curve takes its time: a quick run has none."""
     if settings.quick:
-        return Outcome()
-    peers, lines = installed((NodeWs(),) if settings.peers else ())
+        return Outcome(notes=["L: only in full runs"])
+    peers, lines = settings.those("L", (NodeWs(),), ())
     contenders: list[Contender] = [Floor(), Lsserver(), *peers]
     points: dict[str, list[tuple[float, float]]] = {}
     best = 0.0

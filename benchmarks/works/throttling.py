@@ -28,8 +28,8 @@ def measure(settings: Settings) -> Outcome:
     throttled = replace(load, seconds=1.5, warm=1.2, clients=min(load.clients, 2000)) if settings.quick else load
     ours, free = Lsserver("throttled", limit=1.0), Lsserver("lsserver")
     figures, unlimited = in_turn([ours], throttled, 1), in_turn([free], settings.load(MANY), 1)
-    if "throttled" not in figures.figures:
-        return Outcome([Row("C", f"failed: {figures.failures['throttled']}", aim="to work", met=False)])
+    for name, reason in (figures.failures | unlimited.failures).items():
+        return Outcome([Row("C", f"{name} failed: {reason}", aim="to work", met=False)])
     ratio = figures.median("throttled", mean) / unlimited.median("lsserver", mean)
     (found,) = figures.figures["throttled"]
     expected = throttled.clients * throttled.per_client

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from benchmarks.client import Load
+from benchmarks.contenders import Contender
+from benchmarks.peers import installed
 from benchmarks.plots import Plot
 from benchmarks.table import Row
 
@@ -38,6 +40,20 @@ class Settings:
             fewer = max(1, round(load.clients * self.scale))
             load = replace(load, clients=fewer, seconds=0.3, warm=0.1)
         return load
+
+    def those(
+        self, work: str, full: Sequence[Contender], quick: Sequence[Contender]
+    ) -> tuple[list[Contender], list[str]]:
+        """The peers that take part in a work, and a line for each reason why others do not."""
+        if not self.peers:
+            return [], [f"{work}: no peers, as asked for"]
+        if not self.quick:
+            return installed(full)
+        there, lines = installed(quick)
+        skipped = [peer.name for peer in full if peer not in quick]
+        if skipped:
+            lines.append(f"{work}: only in full runs: {', '.join(skipped)}")
+        return there, lines
 
 
 @dataclass

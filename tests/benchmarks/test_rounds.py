@@ -10,6 +10,8 @@ from benchmarks import rounds
 from benchmarks.client import Figures, Load, LoadError, figures
 from benchmarks.rounds import Rounds, described, in_turn, median_of_ratios
 from benchmarks.server import ServerError
+from benchmarks.table import Row
+from benchmarks.works.fanout import compare
 from benchmarks.works.growth import one_more, spread
 from benchmarks.works.work import Settings
 
@@ -57,7 +59,7 @@ class RoundsTests(SynchronousTestCase):
 
     def test_one_that_fails_is_left_out(self) -> None:
         """It is not tried again, its earlier rounds do not count, and the others go on."""
-        for error in (LoadError("too much"), ServerError("no port")):
+        for error in (LoadError("too much"), ServerError("no port"), FileNotFoundError("gone")):
             calls: list[str] = []
             weak = Fake("weak", [1.0], calls, error)
             found = in_turn([weak, Fake("strong", [1.0, 2.0, 3.0], calls)], LOAD, 3)
@@ -143,6 +145,65 @@ class LoadTests(SynchronousTestCase):
         self.assertEqual(tried.load(LOAD).clients, 10)
         self.assertEqual(tried.load(Load(clients=1)).clients, 1)
         self.assertEqual((full.count(3), quick.count(3), Settings(rounds=7).count(3)), (3, 1, 7))
+
+
+@dataclass
+class Absent(Fake):
+    """A contender that is not installed."""
+
+    def missing(self) -> str:  # type: ignore[override]
+        """What it takes."""
+        return f"install {self.name}"
+
+
+class ThoseTests(SynchronousTestCase):
+    """Which peers take part, and what a reader is told of the others."""
+
+    HERE, ELSEWHERE, GONE = Fake("here", []), Fake("elsewhere", []), Absent("gone", [])
+    ALL = (HERE, ELSEWHERE, GONE)
+
+    def test_full(self) -> None:
+        """All that are installed; the others are named."""
+        there, lines = Settings().those("A", self.ALL, (self.HERE,))
+        self.assertEqual(there, [self.HERE, self.ELSEWHERE])
+        self.assertEqual(lines, ["gone is left out: install gone"])
+
+    def test_quick(self) -> None:
+        """A few of them."""
+        there, lines = Settings(quick=True).those("A", self.ALL, (self.HERE,))
+        self.assertEqual(there, [self.HERE])
+        self.assertEqual(lines, ["A: only in full runs: elsewhere, gone"])
+        self.assertEqual(Settings(quick=True).those("A", self.ALL, self.ALL)[1], ["gone is left out: install gone"])
+
+    def test_none(self) -> None:
+        """If they are not wanted."""
+        self.assertEqual(Settings(peers=False).those("A", self.ALL, ()), ([], ["A: no peers, as asked for"]))
+
+
+class CompareTests(SynchronousTestCase):
+    """Rows of a work whose contenders did not all work."""
+
+    def rows(self, **failures: str) -> list[Row]:
+        """Beside the floor and a peer."""
+        found = Rounds()
+        found.figures = {name: [Figures(us=6.0)] for name in ("floor", "lsserver", "peer") if name not in failures}
+        found.failures = failures
+        return compare("A", found, [Fake("peer", [])], ("floor", 1.2))
+
+    def test_ours(self) -> None:
+        """Has failed: that is all there is to say, and an aim that is missed."""
+        (row,) = self.rows(lsserver="no port")
+        self.assertEqual((row.figure, row.met), ("failed: no port", False))
+
+    def test_floor(self) -> None:
+        """Has failed: nothing is known of the aim, the peers still count."""
+        beside_floor, beside_peer = self.rows(floor="no port")
+        self.assertEqual((beside_floor.beside, beside_floor.ratio, beside_floor.met), ("floor: no port", None, None))
+        self.assertEqual(beside_peer.ratio, 1.0)
+
+    def test_peer(self) -> None:
+        """Has failed: the row says why."""
+        self.assertEqual(self.rows(peer="no port")[1].beside, "peer: no port")
 
 
 class GrowthTests(SynchronousTestCase):

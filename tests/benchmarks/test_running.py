@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import shutil
 import subprocess
@@ -10,12 +12,16 @@ from dataclasses import replace
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from benchmarks.__main__ import measured
 from benchmarks.client import Load, LoadError, run
 from benchmarks.contenders import Lsserver
+from benchmarks.peers import FANOUT, ITEMS
 from benchmarks.peers.brokers import connect, publish, subscribe
 from benchmarks.peers.feeding import Feed
+from benchmarks.peers.frameworks import eased
 from benchmarks.programs import HERE, build
 from benchmarks.server import Program, ServerError
+from benchmarks.works import Outcome, Settings, Work
 
 FEW = Load(clients=4, rate=50, seconds=0.2, warm=0.0)
 
@@ -48,6 +54,22 @@ class CommandTests(SynchronousTestCase):
         """Are told, with what would be right."""
         self.assertIn("there is no work 'Z'; there are A, A10, B", self.command("Z").stderr)
         self.assertIn("--scale", self.command("--scale", "0").stderr)
+
+
+class FailingTests(SynchronousTestCase):
+    """A work that breaks off."""
+
+    def test_row(self) -> None:
+        """Says why, and the traceback is where progress is told."""
+
+        def broken(settings: Settings) -> Outcome:
+            raise ZeroDivisionError("by zero")
+
+        told = io.StringIO()
+        with contextlib.redirect_stderr(told):
+            (row,) = measured(Work("X", "broken", broken), Settings()).rows
+        self.assertEqual((row.work, row.figure, row.met), ("X", "failed: ZeroDivisionError: by zero", False))
+        self.assertIn("in broken", told.getvalue())
 
 
 class ContenderTests(SynchronousTestCase):
@@ -124,6 +146,25 @@ class PeerTests(SynchronousTestCase):
         self.assertEqual(subscribe(), r"\x82\x09\x00\x01\x00\x04{item}\x00")
         self.assertTrue(publish(Load(size=64)).startswith(r"\x30\x46\x00\x04{item}"))
         self.assertTrue(publish(Load(size=200)).startswith(r"\x30\xce\x01\x00\x04{item}"))
+
+    def test_each_that_is_installed(self) -> None:
+        """Is started, spoken to and counted."""
+        need_compiler()
+        several = replace(FEW, items=4, per_client=2)
+        for peer in (*FANOUT, *ITEMS):
+            # Not all of them are a matter of some items.
+            load = several if peer in ITEMS else FEW
+            if peer.missing() is None:
+                figures = peer.measure(load)
+                self.assertGreater(figures.us, 0, peer.name)
+                self.assertGreater(figures.rate, 50, peer.name)
+                self.assertEqual(figures.lost, 0, peer.name)
+
+    def test_no_more_than_it_is_up_to(self) -> None:
+        """A slow one gets fewer updates."""
+        load = Load(clients=1000, rate=40)
+        self.assertEqual(eased(load, 10_000).deliveries(), 10_000)
+        self.assertEqual(eased(load, 50_000), load)
 
     def test_feed(self) -> None:
         """Bursts of lines as long as asked, of one item after the other."""

@@ -32,6 +32,14 @@ class TableTests(SynchronousTestCase):
         self.assertEqual([line[place:] for line in lines[2:]], ["yes", "NO", "", "not measured"])
         self.assertEqual(lines[2][lines[0].index("ratio") :].split()[0], "1.12")
 
+    def test_long_reasons(self) -> None:
+        """The end of a log is one line of the table, with its beginning and its end."""
+        row = Row("A", "failed: the server ended:\n" + "a line\n" * 100 + "no port", aim="to work", met=False)
+        (line,) = as_text([row]).splitlines()[2:]
+        self.assertIn("failed: the server ended: a line", line)
+        self.assertIn("no port  ", line)
+        self.assertLess(len(line), 250)
+
     def test_markdown(self) -> None:
         """As a table of so many columns, whatever is in the cells."""
         lines = as_markdown([MET, MISSED, PLAIN]).splitlines()
