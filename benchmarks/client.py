@@ -52,6 +52,13 @@ class Load:
         """Messages a second that all clients get together."""
         return self.rate * self.clients * self.per_client / self.items
 
+    def eased(self, most: float) -> Load:
+        """
+        No more messages a second than a server is up to, so that not the length of its queues is measured: fewer
+        updates, of which each costs the same.
+        """
+        return replace(self, rate=self.rate * min(1.0, most / self.deliveries()))
+
 
 @dataclass(frozen=True)
 class Figures:
@@ -61,6 +68,7 @@ class Figures:
     @ivar us: CPU time of the server for each delivered message, microseconds.
     @ivar slices: the same of each fifth of a second.
     @ivar us_per_byte: the same for each byte that arrived.
+    @ivar octets: that arrived for each message, with the heads of frames.
     @ivar rate: messages a second that arrived.
     @ivar p50: latency, milliseconds; so are the others.
     @ivar late: milliseconds by which a message of an item came later than C{every} after the one before it: 99 of 100,
@@ -74,6 +82,7 @@ class Figures:
 
     us: float = 0.0
     us_per_byte: float = 0.0
+    octets: float = 0.0
     rate: float = 0.0
     p50: float = 0.0
     p99: float = 0.0
@@ -140,6 +149,7 @@ def figures(found: dict[str, Any]) -> Figures:
         held,
         us=found["srv_us_per_msg"],
         us_per_byte=found["srv_us_per_msg"] * found["msgs"] / found["bytes"],
+        octets=found["bytes"] / found["msgs"],
         rate=found["msgs_per_s"],
         p50=found["p50_ms"],
         p99=found["p99_ms"],

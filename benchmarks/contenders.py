@@ -50,6 +50,7 @@ class Lsserver:
     @ivar unfiltered: no update may be left out.
     @ivar limit: updates a second of an item, 0 for no limit.
     @ivar streaming: over HTTP, in place of WebSockets.
+    @ivar deflate: clients ask for compression.
     @ivar each: a subscription for each item, in place of one for all of them.
     """
 
@@ -59,6 +60,7 @@ class Lsserver:
     limit: float = 0.0
     streaming: bool = False
     tls: bool = False
+    deflate: bool = False
     each: bool = False
     configuration: str = ""
 
@@ -81,6 +83,8 @@ class Lsserver:
         options = ["--path=/lightstreamer", f"--proto={PROTOCOL}"]
         if self.tls:
             options.append("--tls")
+        if self.deflate:
+            options.append("--deflate")
         if self.streaming:
             body = CREATE.partition(r"\r\n")[2] + "&LS_content_length=1000000000"
             options += ["--stream", "--request=" + http_request("create_session", body), "--step=c:CONOK,"]

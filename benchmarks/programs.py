@@ -9,11 +9,13 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 BUILD = HERE / "build"
 OPENSSL = ["-DTLS", "-lssl", "-lcrypto"]
+ZLIB = ["-DZLIB", "-lz"]
 
 
 def build(name: str) -> Path:
     """
-    Compile one of them, unless that has been done. The load client speaks TLS where OpenSSL can be compiled with.
+    Compile one of them, unless that has been done. The load client speaks TLS where OpenSSL can be compiled with, and
+    takes compressed messages where zlib can.
 
     @raise SystemExit: there is no compiler, or it does not like the source.
     """
@@ -24,7 +26,7 @@ def build(name: str) -> Path:
     # Another process may be running the old one, or compiling as well.
     fresh = program.with_suffix(f".{os.getpid()}")
     command = [os.environ.get("CC", "cc"), "-O2", "-w", "-o", str(fresh), str(source)]
-    options = [OPENSSL, []] if name == "wsload" else [[]]
+    options = [[*OPENSSL, *ZLIB], OPENSSL, ZLIB, []] if name == "wsload" else [[]]
     try:
         for extra in options:
             done = subprocess.run([*command, *extra], capture_output=True, text=True)

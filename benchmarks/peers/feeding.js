@@ -2,7 +2,17 @@
 // node SERVER PORT SUBSCRIPTIONS ITEMS RATE BURST SIZE
 const [port, expected, items, rate, burst, size] = process.argv.slice(2).map(Number);
 
-const tail = 'x'.repeat(size - 'U,1,1,101.25|101.27|T=0123456789012345#0|\r\n'.length);
+// As in feeding.py.
+function numbers(length) {
+  let state = 1, text = '';
+  while (text.length < length) {
+    state = state * 16807 % 2147483647;
+    text += `${(state % 20000 / 100).toFixed(2)} `;
+  }
+  return text.slice(0, length);
+}
+
+const tail = numbers(size - 'U,1,1,101.25|101.27|T=0123456789012345#0|\r\n'.length);
 const micros = () => Number(process.hrtime.bigint() / 1000n);
 let count = 0, sent = 0, due = 0;
 

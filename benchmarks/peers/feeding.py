@@ -9,6 +9,15 @@ STRIDE = 7919
 """From one item to the next, as everywhere in the benchmarks."""
 
 
+def numbers(length: int) -> str:
+    """Text like prices, as compressible as they are, and the same everywhere in the benchmarks."""
+    state, text = 1, ""
+    while len(text) < length:
+        state = state * 16_807 % 2_147_483_647
+        text += f"{state % 20_000 / 100:.2f} "
+    return text[:length]
+
+
 class Feed:
     """
     C{rate} messages a second, C{burst} of them at a time, each of the next item.
@@ -20,7 +29,7 @@ class Feed:
         self._items = items
         self._period = burst / rate
         self._burst = burst
-        self._tail = "x" * (size - len("U,1,1,101.25|101.27|T=0123456789012345#0|\r\n"))
+        self._tail = numbers(size - len("U,1,1,101.25|101.27|T=0123456789012345#0|\r\n"))
         self._sent = 0
         self.due = time.monotonic()
 

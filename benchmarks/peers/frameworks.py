@@ -8,7 +8,7 @@ and channels around each message, and pings.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 
 from benchmarks.client import Figures, Load
@@ -34,14 +34,6 @@ FAYE = [
     "--step=w:/meta/subscribe",
 ]
 """Bayeux. The server holds the C{connect} for 45 seconds, which is longer than any load."""
-
-
-def eased(load: Load, most: float) -> Load:
-    """
-    No more messages a second than a server is up to, so that not the length of its queues is measured: fewer updates,
-    of which each costs the same.
-    """
-    return replace(load, rate=load.rate * min(1.0, most / load.deliveries()))
 
 
 @dataclass(frozen=True)
@@ -73,7 +65,7 @@ class Faye:
     def measure(self, load: Load) -> Figures:
         """As L{benchmarks.contenders.Contender}."""
         command = ["node", str(HERE / "peers" / "faye_server.js")]
-        return publishing(command, eased(load, 30_000), node_environment(), script=FAYE)
+        return publishing(command, load.eased(30_000), node_environment(), script=FAYE)
 
 
 @dataclass(frozen=True)
@@ -89,4 +81,4 @@ class PythonSocketIo:
     def measure(self, load: Load) -> Figures:
         """As L{benchmarks.contenders.Contender}."""
         command = [sys.executable, str(HERE / "peers" / "socketio_server.py")]
-        return publishing(command, eased(load, 6_000), script=SOCKET_IO)
+        return publishing(command, load.eased(6_000), script=SOCKET_IO)

@@ -19,6 +19,16 @@ from benchmarks.server import Program
 SCRIPT = ["--step=S:SUB {item}", "--step=w:SUBOK"]
 
 
+def compression(wanted: bool) -> dict[str, str]:
+    """What tells a program to offer permessage-deflate."""
+    return {"BENCHMARK_COMPRESSION": "deflate" if wanted else ""}
+
+
+def asking(wanted: bool) -> list[str]:
+    """Clients that ask for it, or not."""
+    return [*SCRIPT, "--deflate"] if wanted else SCRIPT
+
+
 def publishing(
     command: list[str],
     load: Load,
@@ -47,6 +57,7 @@ class NodeWs:
 
     name: str = "Node ws"
     tls: bool = False
+    deflate: bool = False
 
     def missing(self) -> str | None:
         """As L{benchmarks.contenders.Contender}."""
@@ -54,8 +65,12 @@ class NodeWs:
 
     def measure(self, load: Load) -> Figures:
         """As L{benchmarks.contenders.Contender}."""
-        environment = {**node_environment(), "BENCHMARK_TLS": "yes" if self.tls else ""}
-        return publishing(["node", str(HERE / "peers" / "node_ws.js")], load, environment, self.tls)
+        environment = {**node_environment(), "BENCHMARK_TLS": "yes" if self.tls else "", **compression(self.deflate)}
+        command = ["node", str(HERE / "peers" / "node_ws.js")]
+        if self.deflate:
+            # By a pool of threads, a message after the other for each client.
+            load = load.eased(6_000)
+        return publishing(command, load, environment, self.tls, asking(self.deflate))
 
 
 def node_package_missing(name: str) -> str | None:
@@ -76,6 +91,7 @@ class Websockets:
     """The Python package C{websockets}, and what it offers for this: C{broadcast}."""
 
     name: str = "websockets"
+    deflate: bool = False
 
     def missing(self) -> str | None:
         """As L{benchmarks.contenders.Contender}."""
@@ -83,7 +99,8 @@ class Websockets:
 
     def measure(self, load: Load) -> Figures:
         """As L{benchmarks.contenders.Contender}."""
-        return publishing([sys.executable, str(HERE / "peers" / "websockets_server.py")], load)
+        command = [sys.executable, str(HERE / "peers" / "websockets_server.py")]
+        return publishing(command, load, compression(self.deflate), script=asking(self.deflate))
 
 
 @dataclass(frozen=True)

