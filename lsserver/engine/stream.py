@@ -1,32 +1,27 @@
 """
-The outbox of one session: what waits for its client, and the connection it goes to.
-
-Entries of the outbox are either complete lines, which are sent in order and never
-dropped, or slots, which are asked for their lines when their turn comes. So what a
-slow client misses is not queued up but stays in the slots, which conflate it.
+The way from the outbox of one session to whatever connection it is bound to: when something may be written, how
+much of it, and what is written besides updates.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from random import random
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
 
 from lsserver.engine.bandwidth import Bandwidth
 from lsserver.engine.binding import Binding
 from lsserver.engine.delivery import MAX_LINES
-from lsserver.engine.outlet import Outlet
-from lsserver.engine.recovery import RecoveryLog
+from lsserver.engine.outbox import Outbox, Owner
 from lsserver.engine.wheel import TICK
 
 if TYPE_CHECKING:
     from lsserver.engine.dialect import IDialect
     from lsserver.engine.flusher import Flusher
     from lsserver.engine.settings import EngineSettings
-    from lsserver.engine.slots.base import Slot
     from lsserver.engine.wheel import Timer, Wheel
 
 _log = Logger(namespace="LightstreamerLogger.pump")
@@ -47,22 +42,8 @@ LOOP_ROOM = 14
 """Bytes kept free in a response of limited length for C{LOOP} and its argument."""
 
 
-class StreamOwner(Protocol):
-    """What the session is told."""
-
-    def unbound(self, grace_millis: float) -> None:
-        """No connection any more; wait so long for the next."""
-
-    def overflowed(self) -> None:
-        """Lines that may not be dropped have piled up without bound."""
-
-    def failed(self) -> None:
-        """Something is wrong on our side; the session can't go on."""
-
-
-class Stream(Outlet):
+class Stream(Outbox):
     """
-    @ivar pending: lines and slots, in the order in which they came up.
     @ivar binding: the connection, C{None} while unbound.
     @ivar most: bytes written at once.
     @ivar drift: a number from 0 to 1 that differs from stream to stream, see L{Slot.after}.
@@ -71,22 +52,14 @@ class Stream(Outlet):
 
     __slots__ = (
         "_alarm",
-        "_allowed",
         "_aside",
         "_last_poll",
-        "_owner",
-        "bandwidth",
         "binding",
-        "closed",
         "dialect",
         "drift",
-        "flusher",
         "lateness",
         "most",
-        "pending",
         "session_id",
-        "settings",
-        "wheel",
     )
 
     def __init__(
@@ -97,63 +70,18 @@ class Stream(Outlet):
         wheel: Wheel,
         flusher: Flusher,
         bandwidth: Bandwidth,
-        owner: StreamOwner,
+        owner: Owner,
     ) -> None:
+        super().__init__(settings, wheel, flusher, bandwidth, owner)
         self.session_id = session_id
         self.dialect = dialect
-        self.settings = settings
-        self.wheel = wheel
-        self.flusher = flusher
-        self.bandwidth = bandwidth
-        self._owner = owner
         self._alarm: Timer | None = None
-        self._allowed = 0
         self._aside: list[bytes] = []
         self._last_poll = -math.inf
         self.binding: Binding | None = None
-        self.closed = False
-        self.dirty = False
-        self.send = None
-        self.framing = None
-        self.metered = None
-        self.batch = None
-        self.convoy = None
-        self.groups = self.joined = 0
-        self.written_at = wheel.now()
         self.most = settings.max_recovery_length // PART or MAX_WRITE
         self.drift = random()
         self.lateness = LATENESS + settings.max_delay_millis / 1000
-        self.pending: list[bytes | Slot] = []
-        self.own_log = RecoveryLog(0)
-
-    # What is to be sent
-
-    def notify(self, line: bytes) -> None:
-        """A data notification that is never dropped."""
-        if self.closed:
-            return
-        if not self._allowed:
-            # Counted only when so many have come that it may be too many by now: there may be very many slots.
-            lines = sum(isinstance(entry, bytes) for entry in self.pending)
-            self._allowed = max(0, self.settings.max_pending_notifications - lines)
-            if not self._allowed:
-                self._owner.overflowed()
-                return
-        self._allowed -= 1
-        self.pending.append(line)
-        self.schedule()
-
-    def enqueue(self, slot: Slot) -> None:
-        """A slot has something to say."""
-        self.pending.append(slot)
-        if not self.dirty:
-            self.schedule()
-
-    def withdraw(self, slots: Iterable[Slot]) -> None:
-        """Slots are gone, all those of a subscription at once: each look through what waits may be a long one."""
-        gone = {id(slot) for slot in slots if slot.pending}
-        if gone:
-            self.pending = [entry for entry in self.pending if id(entry) not in gone]
 
     def schedule(self) -> None:
         """Write at the end of the turn."""
@@ -175,11 +103,6 @@ class Stream(Outlet):
             self.own_log.age(now, seconds)
             if self.convoy is not None:
                 self.convoy.age(now, seconds)
-
-    @property
-    def memory(self) -> int:
-        """Bytes of lines: those that wait and may not be dropped, and those that were sent and are kept."""
-        return self.log.size + sum(len(entry) for entry in self.pending if isinstance(entry, bytes))
 
     # Bound and unbound
 
@@ -366,12 +289,6 @@ class Stream(Outlet):
         self.put_back(lines[fitting:])
         self.schedule()
         return lines[:fitting]
-
-    def put_back(self, lines: Iterable[bytes]) -> None:
-        """Encoded lines that could not be written yet: they go first."""
-        lines = list(lines)
-        self.pending[:0] = lines
-        self.bandwidth.spend(-sum(map(len, lines)))
 
     def _send_last(self, binding: Binding, lines: list[bytes]) -> None:
         """
