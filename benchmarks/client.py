@@ -67,7 +67,6 @@ class Figures:
 
     @ivar us: CPU time of the server for each delivered message, microseconds.
     @ivar slices: the same of each fifth of a second.
-    @ivar us_per_byte: the same for each byte that arrived.
     @ivar octets: that arrived for each message, with the heads of frames.
     @ivar rate: messages a second that arrived.
     @ivar p50: latency, milliseconds; so are the others.
@@ -81,7 +80,6 @@ class Figures:
     """
 
     us: float = 0.0
-    us_per_byte: float = 0.0
     octets: float = 0.0
     rate: float = 0.0
     p50: float = 0.0
@@ -148,7 +146,6 @@ def figures(found: dict[str, Any]) -> Figures:
     return replace(
         held,
         us=found["srv_us_per_msg"],
-        us_per_byte=found["srv_us_per_msg"] * found["msgs"] / found["bytes"],
         octets=found["bytes"] / found["msgs"],
         rate=found["msgs_per_s"],
         p50=found["p50_ms"],

@@ -43,6 +43,10 @@ class Rounds:
         """Of a contender to another."""
         return self.cost(name) / self.cost(other)
 
+    def octets(self, name: str) -> float:
+        """Bytes that arrived for each message."""
+        return self.median(name, lambda figures: figures.octets)
+
     def median(self, name: str, what: Callable[[Figures], float]) -> float:
         """One figure of a contender."""
         return statistics.median(map(what, self.figures[name]))

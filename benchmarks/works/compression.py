@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from benchmarks.client import Figures, Load
+from benchmarks.client import Load
 from benchmarks.contenders import Contender, Lsserver
 from benchmarks.peers.libraries import NodeWs, Websockets
 from benchmarks.rounds import Rounds, in_turn
@@ -28,14 +28,9 @@ of a compressor for each connection.
 """
 
 
-def octets(figures: Figures) -> float:
-    """On the wire, for each message."""
-    return figures.octets
-
-
 def needed(rounds: Rounds, name: str) -> str:
     """Bytes and time."""
-    return f"{rounds.median(name, octets):.0f} bytes, {rounds.cost(name):.2f} us/message"
+    return f"{rounds.octets(name):.0f} bytes, {rounds.cost(name):.2f} us/message"
 
 
 def rows(work: str, rounds: Rounds) -> list[Row]:

@@ -69,6 +69,9 @@ def one_a_write(settings: Settings) -> Outcome:
     """A."""
     peers, lines = settings.those("A", FANOUT, FANOUT_QUICK)
     load = settings.load(ONE)
+    if settings.quick:
+        rounds = in_turn([Floor(), Lsserver(), *peers], load, 1)
+        return Outcome(compare("A", rounds, peers, ("C floor", FLOOR)), notes=lines)
     rounds = in_turn([Floor(), Lsserver()], load, settings.count(8))
     outcome = Outcome(compare("A", rounds, (), ("C floor", FLOOR)), notes=lines)
     if peers:
@@ -84,6 +87,6 @@ def ten_a_write(settings: Settings) -> Outcome:
     rounds = in_turn([Floor(), Lsserver()], load, settings.count(6))
     outcome = Outcome(compare("A10", rounds, (), ("C floor", FLOOR_OF_TEN)), notes=lines)
     if peers:
-        beside = in_turn([Lsserver(), *peers], replace(load, rate=load.rate / 2), settings.count(1))
+        beside = in_turn([Lsserver(), *peers], replace(load, rate=load.rate / 2), settings.count(2))
         outcome.rows += compare("A10", beside, peers, None)
     return outcome

@@ -33,6 +33,6 @@ def measure(settings: Settings) -> Outcome:
         )
     peers, outcome.notes = settings.those("B", ITEMS, ())
     if peers:
-        beside_peers = in_turn([Lsserver(), *peers], settings.load(MANY), settings.count(1))
+        beside_peers = in_turn([Lsserver(), *peers], settings.load(MANY), settings.count(2))
         outcome.rows += compare(work, beside_peers, peers, None)
     return outcome

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from benchmarks.client import Figures, Load
+from benchmarks.client import Load
 from benchmarks.contenders import Lsserver
 from benchmarks.rounds import Rounds, in_turn
 from benchmarks.table import Row
-from benchmarks.works.fanout import ONE
+from benchmarks.works.fanout import ONE, per_message
 from benchmarks.works.work import Outcome, Settings
 
 SLOWLY = Load(clients=4000, rate=4, size=1024, seconds=4.0, warm=1.0, at_once=128)
@@ -20,9 +20,9 @@ MESSAGES = 40_000
 MEAN = 250.0
 
 
-def per_byte(figures: Figures) -> float:
-    """What is compared."""
-    return figures.us_per_byte * 1000
+def per_byte(rounds: Rounds, name: str) -> float:
+    """What is compared: CPU time of the server for each byte that arrives, nanoseconds."""
+    return rounds.cost(name) / rounds.octets(name) * 1000
 
 
 def row(rounds: Rounds, name: str, base: Rounds | None = None) -> Row:
@@ -32,15 +32,9 @@ def row(rounds: Rounds, name: str, base: Rounds | None = None) -> Row:
     for one, its in ((name, rounds), ("A", plain)):
         if one in its.failures:
             return Row(work, f"{one} failed: {its.failures[one]}", aim="to work", met=False)
-    ratio = (
-        rounds.ratio(name, "A", per_byte)
-        if base is None
-        else rounds.median(name, per_byte) / base.median("A", per_byte)
-    )
-    figure = (
-        f"{rounds.median(name, per_byte):.1f} ns/byte, {rounds.median(name, lambda found: found.us):.2f} us/message"
-    )
-    beside = f"A {plain.median('A', per_byte):.1f} ns/byte"
+    ratio = per_byte(rounds, name) / per_byte(plain, "A")
+    figure = f"{per_byte(rounds, name):.1f} ns/byte, {per_message(rounds, name)}"
+    beside = f"A {per_byte(plain, 'A'):.1f} ns/byte"
     return Row(work, figure, beside, ratio, f"<= {RATIO:g} x A a byte", ratio <= RATIO)
 
 
