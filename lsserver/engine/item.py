@@ -102,18 +102,32 @@ class Item:
         """An item is handled in one of MERGE, DISTINCT and COMMAND only (adapters-api.md 4.1)."""
         return mode == "RAW" or self.main is None or self.provisional or self.main.mode == mode
 
-    def attach(self, slot: Slot, mode: str, fields: tuple[str, ...], codec: IValueCodec, grant: ItemGrant) -> None:
-        """A subscriber comes. The slot is in place before the adapter is asked, so that it misses nothing."""
+    def reserve(self, mode: str, grant: ItemGrant) -> None:
+        """A subscriber will come, for whom the mode is fixed from now on; L{attach} follows, or L{release}."""
         if mode == "RAW":
             if self.raw is None:
                 self.raw = RawChannel(self)
-            channel: Channel[Any] = self.raw
         else:
-            channel = self.take_mode(mode, grant)
+            self.take_mode(mode, grant)
             self.provisional = False
         self.retain()
+        if self._gate.state is not State.IDLE:
+            # It stays as it is, or comes back. That the adapter has to be asked at all can wait.
+            self._want()
+
+    def attach(self, slot: Slot, mode: str, fields: tuple[str, ...], codec: IValueCodec) -> None:
+        """
+        The subscriber for whom the item was reserved comes. The slot is in place before the adapter is asked, so
+        that it misses nothing.
+        """
+        channel = self.raw if mode == "RAW" else self.main
+        assert channel is not None
         self._expect_snapshot()
         channel.attach(slot, fields, codec)
+        self._gate.want(True)
+
+    def _want(self) -> None:
+        self._expect_snapshot()
         self._gate.want(True)
 
     def take_mode(self, mode: str, grant: ItemGrant) -> Channel[Any]:
@@ -147,15 +161,19 @@ class Item:
             self.feed.wheel.after(linger_seconds * 1000, self.release)
             return
         self.interest -= 1
-        if not self.interest:
+        if self.interest:
+            return
+        if self._gate.state is State.IDLE:
+            # It was only reserved.
+            self._released()
+        else:
             self._gate.want(False)
 
     def enforce(self) -> None:
         """C{force_subscription}: subscribe even if no client is interested."""
         self.enforcements += 1
         self.retain()
-        self._expect_snapshot()
-        self._gate.want(True)
+        self._want()
 
     def _expect_snapshot(self) -> None:
         """The first interest of all: the snapshot can only come from the adapter."""

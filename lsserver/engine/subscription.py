@@ -6,6 +6,9 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
 from lsserver.adapters.tables import SubscriptionStatistics, TableInfo
 from lsserver.engine.hooks import FIXED_IN_COMMAND, Hooks
 from lsserver.engine.slots.command import CommandSlot
@@ -20,6 +23,11 @@ if TYPE_CHECKING:
     from lsserver.engine.session import Session
     from lsserver.engine.slots.base import Slot
 
+_log = Logger(namespace="LightstreamerLogger.subscriptions")
+
+PART = 100
+"""Items attached in a turn of the reactor, each of which may have an adapter called."""
+
 
 @dataclass(slots=True)
 class Place:
@@ -27,7 +35,7 @@ class Place:
     One item of a subscription.
 
     @ivar grant: what the Metadata Adapter grants.
-    @ivar item: from the moment when the subscription opens; before that it may
+    @ivar item: from the moment when the subscription opens, which reserves it; before that it may
         come and go with the interest of others.
     """
 
@@ -45,7 +53,7 @@ class Subscription:
     """
 
     __slots__ = (
-        *("_attached", "_feed", "_requested", "active", "fields", "mode", "places"),
+        *("_attached", "_feed", "_requested", "_reserved", "active", "fields", "mode", "places"),
         *("session", "sub_id", "table", "unfiltered"),
     )
 
@@ -62,6 +70,7 @@ class Subscription:
         self.active = False
         self._feed = feed
         self._requested = request.requested_max_frequency
+        self._reserved = 0
         self._attached = 0
         for index, place in enumerate(places, 1):
             place.slot = self._slot(index, place, request)
@@ -121,7 +130,14 @@ class Subscription:
         return all(item is None or item.may_be(self.mode.value) for item in items)
 
     def open(self) -> None:
-        """Tell the client, and let the updates come."""
+        """
+        Tell the client, and let the updates come; if there are very many items, of the first of them, and of the others
+        in later turns.
+        """
+        for place in self.places:
+            place.item = self._feed.item(place.name)
+            self._reserved += 1
+            place.item.reserve(self.mode.value, place.grant)
         self.active = True
         stream, dialect = self.session.stream, self.session.dialect
         items, fields = len(self.places), len(self.fields)
@@ -131,14 +147,30 @@ class Subscription:
         else:
             stream.notify(dialect.subok(self.sub_id, items, fields))
         self.configured()
-        for place in self.places:
+        if not self._attach():
+            Deferred.fromCoroutine(self._attach_others())
+
+    def _attach(self) -> bool:
+        """Some more of the slots. True if there is nothing left to do."""
+        values = self.session.dialect.values
+        for place in self.places[self._attached : self._attached + PART]:
             # Any of this may end the session: too much waits for its client, or its end is
             # what an adapter does when it is asked to subscribe.
             if not self.active:
                 break
             self._attached += 1
-            place.item = self._feed.item(place.name)
-            place.item.attach(place.slot, self.mode.value, self.fields, dialect.values, place.grant)
+            place.item.attach(place.slot, self.mode.value, self.fields, values)
+        return not self.active or self._attached == len(self.places)
+
+    async def _attach_others(self) -> None:
+        try:
+            done = False
+            while not done:
+                await self.session.large.turn()
+                done = self._attach()
+        except Exception:
+            _log.failure("session {session}: items of {sub_id} failed", session=self.session.id, sub_id=self.sub_id)
+            self.session.failed()
 
     def configured(self) -> None:
         """Tell the client the frequency in force."""
@@ -148,8 +180,10 @@ class Subscription:
         """A new limit from the client; that of the Metadata Adapter stays. Confirmed before it shows."""
         self._requested = frequency
         self.configured()
-        for place in self.places:
+        for place in self.places[: self._attached]:
             place.slot.set_frequency(self._frequency(place.grant))
+        for place in self.places[self._attached :]:
+            place.slot.period = 1 / self._frequency(place.grant)
 
     def close(self, linger_seconds: float = 0.0) -> None:
         """No more updates; the interest in the items may linger."""
@@ -159,6 +193,7 @@ class Subscription:
         for place in attached:
             place.slot.close()
             place.item.detach(place.slot, self.mode.value)
+        for place in self.places[: self._reserved]:
             place.item.release(linger_seconds)
 
     def statistics(self) -> list[SubscriptionStatistics]:

@@ -243,6 +243,7 @@ class Told(SynchronousTestCase):
         client.stall()
         names = [f"item{number}" for number in range(200)]
         client.subscribe(1, "MERGE", " ".join(names), "a", "")
+        world.turn()
         for name in names:
             world.data.update(name, {"a": "1"}, False)
         assert client.session is not None

@@ -17,7 +17,7 @@ from lsserver.adapters.errors import (
     UnfilteredError,
 )
 from lsserver.engine.large import LARGE
-from lsserver.engine.subscription import Subscription
+from lsserver.engine.subscription import PART, Subscription
 from lsserver.tlcp.requests import ControlRequest
 from tests.engine.world import FakeClient, World
 
@@ -237,6 +237,125 @@ class Large(SubscribingCase):
         self.flushLoggedErrors()
         self.world.turn()
         self.assertEqual(got, ["REQOK,3"])
+
+
+class Parts(SubscribingCase):
+    """Very many items come to their slots in several turns of the reactor."""
+
+    COUNT = 2 * PART + 50
+    LAST = f"item{COUNT - 1}"
+
+    def add(self, mode: str = "MERGE", more: str = "") -> str:
+        """The first part is there, the others are not."""
+        group = "%20".join(f"item{number}" for number in range(self.COUNT))
+        body = f"LS_reqId=1&LS_op=add&LS_subId=1&LS_mode={mode}&LS_group={group}&LS_schema=a&{more}"
+        answer = self.client.control(body)
+        self.assertEqual(len(self.asked("subscribe")), PART)
+        return answer
+
+    def asked(self, method: str) -> list[str]:
+        return [item for name, item in self.world.adapter.calls if name == method]
+
+    def items(self) -> int:
+        return len(self.world.kernel.adapter_sets["TEST"].feeds["DEFAULT"].items)
+
+    def update(self, item: str, value: str, is_snapshot: bool = False) -> None:
+        self.world.data.update(item, {"a": value}, is_snapshot)
+
+    def test_all_in_the_end(self) -> None:
+        self.assertEqual(self.add(), "REQOK,1")
+        self.world.clock.callLater(0, lambda: self.update("item0", str(len(self.asked("subscribe")))))
+        self.world.turn()
+        for number in range(1, self.COUNT):
+            self.update(f"item{number}", "x")
+        lines = self.client.read()
+        self.assertEqual(lines[0], f"SUBOK,1,{self.COUNT},1")
+        # Others have had a turn in between.
+        self.assertIn(lines[2], (f"U,1,1,{PART}", f"U,1,1,{2 * PART}"))
+        self.assertEqual(lines[3:], [f"U,1,{number},x" for number in range(2, self.COUNT + 1)])
+
+    def test_ends_in_the_middle(self) -> None:
+        """Whoever was not asked to subscribe is not asked to unsubscribe."""
+        for mode in ("MERGE", "DISTINCT", "COMMAND", "RAW"):
+            self.setUp()
+            group = "%20".join(f"item{number}" for number in range(self.COUNT))
+            self.client.control(
+                f"LS_reqId=1&LS_op=add&LS_subId=1&LS_mode={mode}&LS_group={group}&LS_schema=a%20key%20command"
+            )
+            self.assertEqual(self.items(), self.COUNT)
+            self.client.control(DELETE)
+            self.world.turn()
+            self.assertEqual((len(self.asked("subscribe")), len(self.asked("unsubscribe"))), (PART, PART), mode)
+            self.assertEqual(self.items(), 0)
+            self.assertEqual(self.client.lines()[-1], "UNSUB,1")
+
+    def test_session_ends_in_the_middle(self) -> None:
+        self.add()
+        assert self.client.session is not None
+        self.client.session.vanish("gone")
+        self.world.advance(30)
+        self.assertEqual((len(self.asked("subscribe")), len(self.asked("unsubscribe"))), (PART, PART))
+        self.assertEqual(self.items(), 0)
+
+    def test_mode_is_fixed_at_once(self) -> None:
+        self.add()
+        other = self.world.session()
+        self.assertTrue(other.subscribe(1, "DISTINCT", self.LAST, "a").startswith("REQERR,1,24,"))
+        self.assertEqual(other.subscribe(2, "MERGE", self.LAST, "a"), "REQOK,2")
+        self.assertEqual(self.asked("subscribe")[PART:], [self.LAST])
+        self.world.turn()
+        self.assertEqual(len(self.asked("subscribe")), self.COUNT)
+        self.update(self.LAST, "1")
+        self.assertEqual(other.read()[-1], "U,2,1,1")
+        self.assertEqual(self.client.read()[-1], f"U,1,{self.COUNT},1")
+
+    def test_another_frequency_in_the_middle(self) -> None:
+        """Of those that are there, and of those that come."""
+        self.add(more="LS_requested_max_frequency=unlimited")
+        self.client.control("LS_reqId=2&LS_op=reconf&LS_subId=1&LS_requested_max_frequency=1")
+        self.client.read()
+        for value in "12":
+            for item in ("item0", self.LAST):
+                self.update(item, value)
+            self.world.turn()
+        self.assertEqual(self.client.lines(), ["U,1,1,1", f"U,1,{self.COUNT},1"])
+        self.world.advance(1)
+        self.assertEqual(sorted(self.client.lines()), ["U,1,1,2", f"U,1,{self.COUNT},2"])
+
+    def test_adapter_that_ends_it(self) -> None:
+        """Asked for an item of a later part."""
+        self.add()
+
+        def ask(item: str) -> None:
+            if item == f"item{PART + 3}":
+                self.client.control(DELETE)
+
+        self.world.adapter.on_subscribe = ask
+        self.world.turn()
+        self.assertEqual(self.asked("unsubscribe"), self.asked("subscribe"))
+        self.assertEqual(len(self.asked("subscribe")), PART + 4)
+        self.assertEqual(self.items(), 0)
+
+    def test_item_that_is_about_to_go(self) -> None:
+        """Reserved while the adapter is asked to unsubscribe, it comes back with a snapshot of its own."""
+        waiting: Deferred[None] = Deferred()
+        other = self.world.session()
+        other.subscribe(1, "MERGE", self.LAST, "a")
+        self.world.adapter.on_unsubscribe = waiting
+        other.control(DELETE)
+        self.world.adapter.calls.clear()
+        self.add(more="LS_snapshot=true")
+        waiting.callback(None)
+        self.update(self.LAST, "new", True)
+        self.assertEqual(self.client.read()[-1], f"U,1,{self.COUNT},new")
+        self.assertEqual(sorted(self.asked("subscribe")), sorted(f"item{number}" for number in range(self.COUNT)))
+
+    def test_fault_of_the_server(self) -> None:
+        """As one in a flush: END 33."""
+        self.add()
+        self.patch(Subscription, "_attach", lambda _: 1 / 0)
+        self.assertTrue(self.client.read()[-1].startswith("END,33,"))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
 
 class Retransmission(SubscribingCase):

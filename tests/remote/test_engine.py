@@ -90,6 +90,7 @@ class EngineTests(SynchronousTestCase):
         self.assertEqual(self.data.lines, [])
         tokens = self.metadata.answer("V")
         self.assertEqual((tokens[1], tokens.count("item7")), ("NNT", 1))
+        self.turn()
         lines = [cut(line) for line in self.data.taken()]
         self.assertEqual([line[1:] for line in lines], [["SUB", "S", item] for item in items])
         self.assertEqual(answers, [b"REQOK,1\r\n"])
