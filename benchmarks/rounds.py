@@ -34,7 +34,7 @@ class Rounds:
 
         What the same code needs goes up and down by a third within a second, as others on the machine take more or
         less of the cache that all its processors share. The lower quartile is what it needs when it is left alone, and
-        differs by 2 % between runs where means differ by 10 %. For loads that are alike at all times.
+        differs by 3 % between runs where means differ by 10 %. For loads that are alike at all times.
         """
         slices = [cost for figures in self.figures[name] for cost in figures.slices or (figures.us,)]
         return statistics.quantiles(slices, method="inclusive")[0] if len(slices) > 1 else slices[0]

@@ -72,7 +72,7 @@ def one_a_write(settings: Settings) -> Outcome:
     if settings.quick:
         rounds = in_turn([Floor(), Lsserver(), *peers], load, 1)
         return Outcome(compare("A", rounds, peers, ("C floor", FLOOR)), notes=lines)
-    rounds = in_turn([Floor(), Lsserver()], load, settings.count(8))
+    rounds = in_turn([Floor(), Lsserver()], load, settings.count(12))
     outcome = Outcome(compare("A", rounds, (), ("C floor", FLOOR)), notes=lines)
     if peers:
         beside = in_turn([Lsserver(), *peers], load, settings.count(3))
