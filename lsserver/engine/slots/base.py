@@ -23,15 +23,16 @@ if TYPE_CHECKING:
 MAX_LINES = 256
 """A slot with a long queue lets others have their turn after so many lines."""
 
-FIRST_DRIFT = 1 / 4
+FIRST_DRIFT = 3 / 64
 """
 Seconds, at most, by which the interval after a first update, or the first after a pause, is longer than it
 must be when more updates are due than go out in a turn. Short intervals are longer by a quarter at most.
+It is more than that of later ones because those who began together are the closest then, and less
+than anybody would call late.
 """
 
 DRIFT = 1 / 64
 """The same of each later interval, as long as there are too many. Short ones are longer by a sixteenth at most."""
-
 
 NEVER = -math.inf
 """When an update was last due, before the first. One number for all: there may be very many slots."""
