@@ -23,12 +23,11 @@ if TYPE_CHECKING:
 MAX_LINES = 256
 """A slot with a long queue lets others have their turn after so many lines."""
 
-FIRST_DRIFT = 3 / 64
+FIRST_DRIFT = 1 / 4
 """
 Seconds, at most, by which the interval after a first update, or the first after a pause, is longer than it
 must be when more updates are due than go out in a turn. Short intervals are longer by a quarter at most.
-It is more than that of later ones because those who began together are the closest then, and less
-than anybody would call late.
+Once is better than again and again: those who stay close together are late whenever the processor is a little slower.
 """
 
 DRIFT = 1 / 64
