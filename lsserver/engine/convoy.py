@@ -77,7 +77,7 @@ class Convoy:
     def join(self, stream: Stream, slot: Slot) -> None:
         """A stream that has been steady since it was last written to."""
         self.slots[stream] = slot
-        self._sends = []
+        self._sends, self._streams = [], []
         stream.convoy = self
         stream.joined = self._log.sent + len(self._part)
 
@@ -85,7 +85,7 @@ class Convoy:
         """From now on it is written to for itself."""
         self.settle(stream)
         stream.convoy = None
-        self._sends = []
+        self._sends, self._streams = [], []
         self._group.walk(self.slots.pop(stream))
         if not self.slots:
             del self._group.convoys[self._key]

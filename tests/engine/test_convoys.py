@@ -178,6 +178,16 @@ class Membership(Base):
         self.assertTrue(group.empty)
         self.assertEqual((group.convoys, group.walkers, self.riding()), ({}, {}, [False, False]))
 
+    def test_nothing_is_kept_of_who_has_left(self) -> None:
+        """Also if the item says nothing more."""
+        self.use()
+        self.say("1")
+        stream = self.stream(self.clients[1])
+        convoy = stream.convoy
+        self.assertIn(stream, convoy._streams)
+        self.clients[1].lose()
+        self.assertNotIn(stream, [*convoy._streams, *convoy.slots])
+
     def test_takeover(self) -> None:
         """Another connection begins outside."""
         self.use()
