@@ -84,6 +84,13 @@ class Gate:
             waiter.callback(self.state is State.ACTIVE)
         return waiter
 
+    def retire(self) -> None:
+        """
+        Nobody will want the item any more. Those whom the gate calls know it: without this they would stay in
+        memory until the garbage collector comes.
+        """
+        del self._subscribe, self._unsubscribe, self._released
+
     def _start(self, call: Awaitable[None]) -> None:
         Deferred.fromCoroutine(call)  # type: ignore[arg-type]
 

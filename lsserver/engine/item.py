@@ -124,7 +124,8 @@ class Item:
         assert channel is not None
         self._expect_snapshot()
         channel.attach(slot, fields, codec)
-        self._gate.want(True)
+        # A hook that has seen the state may have ended every session.
+        self._gate.want(self.interest > 0)
 
     def _want(self) -> None:
         self._expect_snapshot()
@@ -232,6 +233,10 @@ class Item:
     def _released(self) -> None:
         """The adapter has let go of the item."""
         self.feed.forget(self)
+        if not self.interest:
+            # Whoever comes next gets another item. One that failed or was only reserved has its state still.
+            self._reset()
+            self._gate.retire()
 
     # Events
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -10,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from lsserver.adapters.errors import FailureError, SubscribeError
 from lsserver.adapters.grants import ItemGrant
 from lsserver.engine.gate import Gate, State
+from lsserver.engine.item import Item
 from tests.engine.world import World
 
 
@@ -271,6 +273,27 @@ class Items(SynchronousTestCase):
         waiting.callback(None)
         self.assertEqual(self.adapter.calls, [("subscribe", "item1"), ("unsubscribe", "item1")])
         self.assertEqual(self.world.kernel.adapter_sets["TEST"].feeds["DEFAULT"].items, [])
+
+    def test_nothing_is_left_of_it(self) -> None:
+        """Once nobody is interested any more it does not wait for the garbage collector."""
+
+        def refused(item: str) -> None:
+            raise SubscribeError("no")
+
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        for sub_id, (mode, answer) in enumerate(
+            (("MERGE", None), ("DISTINCT", None), ("COMMAND", None), ("RAW", None), ("MERGE", refused)), 1
+        ):
+            self.adapter.on_subscribe = answer
+            self.add(sub_id, mode)
+            self.update("x")
+            self.client.read()
+            self.delete(sub_id)
+            self.client.read()
+            self.assertEqual(self.world.data.items, [])
+            self.assertEqual([thing for thing in gc.get_objects() if type(thing) is Item], [])
 
     def test_different_items_may_overlap(self) -> None:
         self.adapter.on_subscribe = lambda item: Deferred()

@@ -364,3 +364,19 @@ class Ending(SynchronousTestCase):
         """There is nobody else."""
         self.assertEqual(self.updates("MERGE", lambda: self.event(True), alone=True), [])
         self.assertEqual(self.world.adapter.calls, [("subscribe", "item1"), ("unsubscribe", "item1")])
+
+    def test_item_goes_while_somebody_comes(self) -> None:
+        """The hook of one who comes ends all sessions: nobody is left for whom the adapter would be asked again."""
+        old, self.first = self.world.session(), self.world.session()
+
+        def selected(event: ItemEvent) -> bool:
+            for client in (old, self.first):
+                assert client.session is not None
+                self.world.set.control.force_session_termination(client.session.id)
+            return True
+
+        self.world.metadata.answers["is_selected"] = selected
+        old.subscribe(1, "MERGE", "item1", "a", "LS_snapshot=true")
+        self.world.data.update("item1", {"a": "1"}, True)
+        self.first.subscribe(1, "MERGE", "item1", "a", SELECTED)
+        self.assertEqual(self.world.adapter.calls, [("subscribe", "item1"), ("unsubscribe", "item1")])
