@@ -17,7 +17,6 @@ any      server stops                                 CLOSED   [nothing: clients
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from lsserver.engine.activations import Activations
 from lsserver.engine.bandwidth import Bandwidth
 from lsserver.engine.binding import Binding
 from lsserver.engine.budget import Budget
@@ -50,9 +50,6 @@ if TYPE_CHECKING:
     from lsserver.engine.wheel import Timer, Wheel
 
 _log = Logger(namespace="LightstreamerLogger.requests")
-
-MAX_DELETED = 1_000
-"""Ids of closed subscriptions that are remembered, to tell a late C{add} from a new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +95,7 @@ class Session:
             session_id, client.dialect, around.settings, around.wheel, around.flusher, self.bandwidth, self
         )
         self.subscriptions: dict[int, Subscription] = {}
+        self._activations = Activations()
         self.allotment = Allotment(around.settings)
         self.large = around.large
         self.closed = False
@@ -106,12 +104,10 @@ class Session:
         self._heading = Heading(request.connection.reduce_head)
         rate = around.settings.max_session_requests_per_second
         self._budget = Budget(rate, around.wheel.now) if rate is not None else None
-        # Made when they are needed: most sessions have subscriptions that stay, send no
-        # messages, and have an adapter that does not want to know. They are many.
+        # Made when they are needed: most sessions send no messages, and have an adapter
+        # that does not want to know. They are many.
         self._messages: Messages | None = None
         self._tables: TableNotifications | None = None
-        self._activating: dict[int, list[Deferred[Exception | None]]] | None = None
-        self._deleted: deque[int] | tuple[()] = ()
         self._over_at_last: Deferred[None] | None = None
         self._expiry: Timer | None = None
         self._duration: Timer | None = None
@@ -253,54 +249,26 @@ class Session:
 
         @raise Refusal: see L{prepare}.
         """
-        sub_id = request.sub_id
-        if sub_id in self.subscriptions:
-            return
-        activating = self._activating
-        if activating is not None and sub_id in activating:
-            error = await self._activated(sub_id)
-            if error is not None:
-                raise error
-            return
-        if sub_id in self._deleted:
-            raise Refusal(ControlCode.SUBSCRIPTION_NOT_FOUND, ControlCode.SUBSCRIPTION_NOT_FOUND.text)
-        self.allotment.subscription(sub_id)
-        if activating is None:
-            activating = self._activating = {}
-        activating[sub_id] = []
-        outcome: Exception | None = None
-        try:
-            await self._open(request)
-        except Exception as error:
-            outcome = error
-            self.allotment.release(sub_id)
-            raise
-        finally:
-            waiting = activating.pop(sub_id)
-            if not activating:
-                self._activating = None
-            for waiter in waiting:
-                waiter.callback(outcome)
+        if request.sub_id not in self.subscriptions:
+            await self._activations.add(request.sub_id, lambda: self._open(request))
 
     async def _open(self, request: Subscribe) -> None:
-        subscription = await prepare(self, request)
-        self.subscriptions[request.sub_id] = subscription
+        sub_id = request.sub_id
+        self.allotment.subscription(sub_id)
+        try:
+            subscription = await prepare(self, request)
+        except Exception:
+            self.allotment.release(sub_id)
+            raise
+        self.subscriptions[sub_id] = subscription
         try:
             subscription.open()
         except Exception:
             if not self.closed:
-                self._close(request.sub_id)
+                self._close(sub_id)
             raise
         if self.closed:
             raise Refusal(ControlCode.SESSION_NOT_FOUND, ControlCode.SESSION_NOT_FOUND.text)
-
-    async def _activated(self, sub_id: int) -> Exception | None:
-        """Wait for an C{add} that is on its way, if there is one; why it failed."""
-        if self._activating is None or sub_id not in self._activating:
-            return None
-        waiter: Deferred[Exception | None] = Deferred()
-        self._activating[sub_id].append(waiter)
-        return await waiter
 
     async def unsubscribe(self, sub_id: int) -> None:
         """
@@ -308,7 +276,7 @@ class Session:
 
         @raise Refusal: there is no such subscription.
         """
-        await self._activated(sub_id)
+        await self._activations.outcome(sub_id)
         self._close(sub_id)
 
     def _close(self, sub_id: int) -> None:
@@ -317,9 +285,7 @@ class Session:
             raise Refusal(ControlCode.SUBSCRIPTION_NOT_FOUND, ControlCode.SUBSCRIPTION_NOT_FOUND.text)
         self.allotment.release(sub_id)
         subscription.close()
-        if not self._deleted:
-            self._deleted = deque(maxlen=MAX_DELETED)
-        self._deleted.append(sub_id)
+        self._activations.closed(sub_id)
         # Before the line, which may be the one too many that ends the session.
         self.tell_closed(subscription)
         self.notify(self.dialect.unsub(sub_id))
@@ -346,7 +312,7 @@ class Session:
 
         @raise Refusal: no such subscription, or an unfiltered one.
         """
-        await self._activated(sub_id)
+        await self._activations.outcome(sub_id)
         subscription = self.subscriptions.get(sub_id)
         if subscription is None:
             raise Refusal(ControlCode.SUBSCRIPTION_NOT_FOUND, ControlCode.SUBSCRIPTION_NOT_FOUND.text)
