@@ -12,21 +12,21 @@ from collections.abc import Sequence
 
 from benchmarks.contenders import Contender
 from benchmarks.peers.brokers import BehindNginx, Mosquitto, Nats, Nchan
-from benchmarks.peers.frameworks import Faye, PythonSocketIo, SocketIo
+from benchmarks.peers.frameworks import FAYE, SOCKET_IO, PythonSocketIo
 from benchmarks.peers.libraries import Autobahn, NodeWs, Websockets
 from benchmarks.peers.routers import Centrifugo, Crossbar
 
 FANOUT: tuple[Contender, ...] = (
     *(NodeWs(), Websockets(), Autobahn()),
     *(Nats(), Mosquitto(), Nchan(), Centrifugo(), Crossbar()),
-    *(SocketIo(), Faye(), PythonSocketIo()),
+    *(SOCKET_IO, FAYE, PythonSocketIo()),
 )
 """One item to many."""
 
 FANOUT_QUICK: tuple[Contender, ...] = (NodeWs(), Websockets(), Nchan())
 """Of these the one that is nearest of each kind, for a short run."""
 
-ITEMS: tuple[Contender, ...] = (NodeWs(), Websockets(), Nats(), Mosquitto(), Centrifugo(), SocketIo())
+ITEMS: tuple[Contender, ...] = (NodeWs(), Websockets(), Nats(), Mosquitto(), Centrifugo(), SOCKET_IO)
 """Several items for each client; those that are up to 50 000 messages a second."""
 
 SECURE: tuple[Contender, ...] = (NodeWs("Node ws", tls=True), Nchan("nchan", tls=True), BehindNginx())

@@ -1,4 +1,7 @@
-"""The feed of the peers that are written in Python: when what is due, and the text of it."""
+"""
+The feed of the peers that are written in Python: when what is due, and the text of it. The adapter set of the
+benchmarks finds this module as well, by its C{install_dir}.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,10 @@ import time
 from collections.abc import Iterator
 
 STRIDE = 7919
-"""From one item to the next, as everywhere in the benchmarks."""
+"""
+From one item to the next, as everywhere in the benchmarks. A prime number: neighbours belong to the same client, and
+should not come together.
+"""
 
 
 def numbers(length: int) -> str:

@@ -7,7 +7,9 @@ and channels around each message, and pings.
 
 from __future__ import annotations
 
+import math
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -15,7 +17,7 @@ from benchmarks.client import Figures, Load
 from benchmarks.peers.libraries import node_environment, node_package_missing, publishing
 from benchmarks.programs import HERE
 
-SOCKET_IO = [
+SOCKET_IO_SCRIPT = [
     "--path=/socket.io/?EIO=4&transport=websocket",
     "--step=w:0{",
     "--step=s:40",
@@ -25,7 +27,7 @@ SOCKET_IO = [
 ]
 """Engine.IO opens, the client joins the main namespace, then it sends an event for each room."""
 
-FAYE = [
+FAYE_SCRIPT = [
     "--path=/faye",
     '--step=s:[{"channel":"/meta/handshake","version":"1.0","supportedConnectionTypes":["websocket"],"id":"1"}]',
     '--step=c:"clientId":"',
@@ -37,35 +39,34 @@ FAYE = [
 
 
 @dataclass(frozen=True)
-class SocketIo:
-    """socket.io for Node.js."""
+class NodeFramework:
+    """
+    A framework for Node.js.
 
-    name: str = "socket.io"
+    @ivar package: its name in the registry.
+    @ivar program: the file that publishes.
+    @ivar script: what clients say.
+    @ivar most: messages a second that it is up to.
+    """
 
-    def missing(self) -> str | None:
-        """As L{benchmarks.contenders.Contender}."""
-        return node_package_missing("socket.io")
-
-    def measure(self, load: Load) -> Figures:
-        """As L{benchmarks.contenders.Contender}."""
-        command = ["node", str(HERE / "peers" / "socket_io.js")]
-        return publishing(command, load, node_environment(), script=SOCKET_IO)
-
-
-@dataclass(frozen=True)
-class Faye:
-    """Faye for Node.js."""
-
-    name: str = "Faye"
+    name: str
+    package: str
+    program: str
+    script: Sequence[str]
+    most: float = math.inf
 
     def missing(self) -> str | None:
         """As L{benchmarks.contenders.Contender}."""
-        return node_package_missing("faye")
+        return node_package_missing(self.package)
 
     def measure(self, load: Load) -> Figures:
         """As L{benchmarks.contenders.Contender}."""
-        command = ["node", str(HERE / "peers" / "faye_server.js")]
-        return publishing(command, load.eased(30_000), node_environment(), script=FAYE)
+        command = ["node", str(HERE / "peers" / self.program)]
+        return publishing(command, load.eased(self.most), node_environment(), script=self.script)
+
+
+SOCKET_IO = NodeFramework("socket.io", "socket.io", "socket_io.js", SOCKET_IO_SCRIPT)
+FAYE = NodeFramework("Faye", "faye", "faye_server.js", FAYE_SCRIPT, most=30_000)
 
 
 @dataclass(frozen=True)
@@ -81,4 +82,4 @@ class PythonSocketIo:
     def measure(self, load: Load) -> Figures:
         """As L{benchmarks.contenders.Contender}."""
         command = [sys.executable, str(HERE / "peers" / "socketio_server.py")]
-        return publishing(command, load.eased(6_000), script=SOCKET_IO)
+        return publishing(command, load.eased(6_000), script=SOCKET_IO_SCRIPT)

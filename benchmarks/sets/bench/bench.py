@@ -10,6 +10,7 @@ import threading
 import time
 from typing import Any
 
+from feeding import STRIDE, numbers
 from twisted.logger import Logger
 
 from lsserver.adapters.literal import LiteralBasedProvider
@@ -18,22 +19,10 @@ from lsserver.adapters.providers import DataProvider
 KEYS = 100
 """Of a COMMAND item."""
 
-STRIDE = 7919
-"""From one item to the next, a prime number: neighbours belong to the same client, and should not come together."""
-
 AT_ONCE = 1000
 """Events of a flood in a turn of the reactor."""
 
 _log = Logger(namespace="bench")
-
-
-def numbers(length: int) -> str:
-    """Text like prices, as compressible as they are, and the same everywhere in the benchmarks."""
-    state, text = 1, ""
-    while len(text) < length:
-        state = state * 16_807 % 2_147_483_647
-        text += f"{state % 20_000 / 100:.2f} "
-    return text[:length]
 
 
 class Feed:
