@@ -107,10 +107,7 @@ class Invoker:
             job = lane.submit(lambda: self._here(method, function, args, cancellable), False)
             pending = job.done
         else:
-            try:
-                result = self._here(method, function, args, cancellable)
-            except Exception as error:
-                self._raise(method, args, error)
+            result = self._at_once(method, function, args, cancellable)
             if type(result) in _PLAIN or not isinstance(result, Deferred):
                 return result
             pending = result
@@ -141,10 +138,7 @@ class Invoker:
         """
         if lane.limits_asynchronous:
             return self.call(lane, method, function, *args)
-        try:
-            result = self._here(method, function, args, False)
-        except Exception as error:
-            self._raise(method, args, error)
+        result = self._at_once(method, function, args, False)
         if type(result) in _PLAIN or not isinstance(result, Deferred):
             return result
         return self._outcome(result, None, method, args)
@@ -172,6 +166,13 @@ class Invoker:
         finally:
             # The traceback knows this frame, and the frame must not know whose it is.
             del known, error
+
+    def _at_once(self, method: str, function: Callable[..., Any], args: tuple[Any, ...], cancellable: bool) -> Any:
+        """As L{_here}, of a call that nothing has to come before."""
+        try:
+            return self._here(method, function, args, cancellable)
+        except Exception as error:
+            self._raise(method, args, error)
 
     def _here(self, method: str, function: Callable[..., Any], args: tuple[Any, ...], cancellable: bool) -> Any:
         started = perf_counter()
