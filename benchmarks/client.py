@@ -31,6 +31,7 @@ class Load:
     @ivar nap: seconds that the clients sleep each time they have read what there was, so that nobody wakes them: what
         it costs to wake another processor, and whether that is asleep, is no business of the server. Their latency then
         says nothing.
+    @ivar calm: updates begin when the server has done what the subscriptions have left to it.
     @ivar idle: nothing comes; the connections are held and memory is looked at.
     """
 
@@ -46,11 +47,16 @@ class Load:
     every: float = 0.0
     apart: bool = False
     nap: float = 0.0
+    calm: bool = False
     idle: bool = False
 
     def deliveries(self) -> float:
         """Messages a second that all clients get together."""
         return self.rate * self.clients * self.per_client / self.items
+
+    def scale(self) -> str:
+        """How much of everything there is, in a few words."""
+        return f"{self.clients} clients, {self.items} items, {self.per_client} each"
 
     def eased(self, most: float) -> Load:
         """
@@ -123,6 +129,8 @@ def run(load: Load, port: int, pids: Sequence[int], script: Sequence[str]) -> Fi
         "setup-timeout": LONGEST - load.seconds - load.warm,
     }
     command = [str(build("wsload")), *(f"--{name}={value}" for name, value in options.items()), *script]
+    if load.calm:
+        command.append("--calm")
     if load.idle:
         command.append("--idle")
     try:

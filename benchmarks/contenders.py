@@ -142,7 +142,8 @@ class Floor:
             command += ["--variant", "coal", "-k", str(burst)]
         with Program(command, "listening") as server:
             return run(
-                replace(load, items=items, per_client=per_client),
+                # It begins as soon as the last has come.
+                replace(load, items=items, per_client=per_client, calm=False),
                 port,
                 server.pids(),
                 ["--step=S:SUB {item}", "--step=w:SUBOK"],

@@ -28,6 +28,21 @@ class Rounds:
         self.figures: dict[str, list[Figures]] = {}
         self.failures: dict[str, str] = {}
 
+    def go_on(self, contender: Contender, load: Load, where: str) -> None:
+        """Measure once more, unless it has failed before; C{where} is what to call this time."""
+        name = contender.name
+        if name in self.failures:
+            return
+        try:
+            figures = contender.measure(load)
+        except (LoadError, ServerError, OSError) as reason:
+            self.failures[name] = str(reason)
+            self.figures.pop(name, None)
+            note(f"  {name}: {reason}")
+            return
+        self.figures.setdefault(name, []).append(figures)
+        note(f"{where}, {name}: {described(figures)}")
+
     def cost(self, name: str) -> float:
         """
         CPU time of the server for each message, microseconds: a quarter of all slices of all rounds needed less.
@@ -75,21 +90,24 @@ def in_turn(contenders: Sequence[Contender], load: Load, count: int) -> Rounds:
     Measure each of them C{count} times, interleaved; the order turns round with each round, since a machine may get
     slower as it gets warmer.
     """
-    rounds = Rounds()
-    for number in range(count):
-        for contender in contenders if number % 2 == 0 else list(reversed(contenders)):
-            if contender.name in rounds.failures:
-                continue
-            try:
-                figures = contender.measure(load)
-            except (LoadError, ServerError, OSError) as reason:
-                rounds.failures[contender.name] = str(reason)
-                rounds.figures.pop(contender.name, None)
-                note(f"  {contender.name}: {reason}")
-                continue
-            rounds.figures.setdefault(contender.name, []).append(figures)
-            note(f"  round {number + 1}, {contender.name}: {described(figures)}")
+    (rounds,) = in_turn_at(contenders, [load], count)
     return rounds
+
+
+def in_turn_at(contenders: Sequence[Contender], loads: Sequence[Load], count: int) -> list[Rounds]:
+    """
+    As L{in_turn} with each of several loads, all of them in each round: a minute in which the machine is slow is then
+    one of them all, and not the price of a load.
+
+    @return: what was made of each load.
+    """
+    found = [Rounds() for _ in loads]
+    for number in range(count):
+        points = [(place, contender) for place in range(len(loads)) for contender in contenders]
+        for place, contender in points if number % 2 == 0 else reversed(points):
+            at = f", {loads[place].scale()}" if len(loads) > 1 else ""
+            found[place].go_on(contender, loads[place], f"  round {number + 1}{at}")
+    return found
 
 
 def described(figures: Figures) -> str:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks import rounds
 from benchmarks.client import Figures, Load, LoadError, figures
-from benchmarks.rounds import Rounds, described, in_turn, median_of_ratios
+from benchmarks.rounds import Rounds, described, in_turn, in_turn_at, median_of_ratios
 from benchmarks.server import ServerError
 from benchmarks.table import Row
 from benchmarks.works import compression
 from benchmarks.works.fanout import compare
-from benchmarks.works.growth import one_more, spread
+from benchmarks.works.growth import grown, one_more, spread
 from benchmarks.works.work import Settings
 
 LOAD = Load()
@@ -27,6 +27,7 @@ class Fake:
     costs: list[float]
     calls: list[str] = field(default_factory=list)
     error: Exception | None = None
+    loads: list[Load] = field(default_factory=list)
 
     def missing(self) -> None:
         """Nothing."""
@@ -34,6 +35,7 @@ class Fake:
     def measure(self, load: Load) -> Figures:
         """The next."""
         self.calls.append(self.name)
+        self.loads.append(load)
         if self.error is not None and not self.costs:
             raise self.error
         return Figures(us=self.costs.pop(0), rate=1.0)
@@ -69,6 +71,29 @@ class RoundsTests(SynchronousTestCase):
             self.assertEqual(calls.count("weak"), 2)
             self.assertEqual(calls.count("strong"), 3)
             self.assertIn(f"weak: {error}", self.notes[-2] + self.notes[-3])
+
+    def test_several_loads(self) -> None:
+        """Each round has all of them, forwards and then backwards, and each keeps its own figures."""
+        few, many = replace(LOAD, clients=1), replace(LOAD, clients=2)
+        one, other = Fake("one", [1.0, 2.0, 3.0, 4.0]), Fake("other", [10.0, 20.0, 30.0, 40.0])
+        first, second = in_turn_at([one, other], [few, many], 2)
+        self.assertEqual(one.loads, [few, many, many, few])
+        self.assertEqual([figures.us for figures in first.figures["one"]], [1.0, 4.0])
+        self.assertEqual([figures.us for figures in second.figures["other"]], [20.0, 30.0])
+        self.assertIn("round 2, 1 clients, 1 items, 1 each, one: 4.00 us", self.notes[-1])
+
+    def test_one_load_that_is_too_much(self) -> None:
+        """The others are measured all the same."""
+        weak = Fake("weak", [1.0], error=LoadError("too much"))
+        first, second = in_turn_at([weak], [LOAD, replace(LOAD, clients=2)], 3)
+        self.assertEqual((first.failures, second.failures), ({"weak": "too much"}, {"weak": "too much"}))
+        self.assertEqual([load.clients for load in weak.loads], [1000, 2, 1000])
+
+    def test_growth(self) -> None:
+        """The costs of a contender at each load, in their order."""
+        loads = [replace(LOAD, clients=clients) for clients in (1, 10, 100)]
+        costs, every = grown(Settings(rounds=2), [Fake("one", [1.0, 2.0, 3.0, 3.0, 2.0, 1.0])], loads, 7)
+        self.assertEqual((costs, len(every)), ({"one": [1.0, 2.0, 3.0]}, 3))
 
     def test_cost_is_that_of_quiet_times(self) -> None:
         """The lower quartile of all slices, however bad the others are; what has no slices counts as one."""

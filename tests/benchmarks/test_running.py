@@ -14,7 +14,8 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from benchmarks.__main__ import measured
 from benchmarks.client import Load, LoadError, run
-from benchmarks.contenders import Lsserver
+from benchmarks.contenders import Contender, Floor, Lsserver
+from benchmarks.machine import free_port
 from benchmarks.peers import FANOUT, ITEMS
 from benchmarks.peers.brokers import connect, publish, subscribe
 from benchmarks.peers.feeding import Feed
@@ -79,13 +80,15 @@ class ContenderTests(SynchronousTestCase):
         """Each kind of session is made, subscribed and counted by the load client."""
         need_compiler()
         several = replace(FEW, items=6, per_client=3)
-        for ours, load in (
+        forms: tuple[tuple[Contender, Load], ...] = (
             (Lsserver(streaming=True, mode="RAW"), several),
             (Lsserver(each=True, mode="COMMAND"), several),
             (Lsserver(limit=20.0), replace(FEW, every=0.05)),
             (Lsserver(), replace(FEW, seconds=0.7, nap=0.001)),
-        ):
-            figures = ours.measure(load)
+            (Floor(), replace(FEW, calm=True)),
+        )
+        for contender, load in forms:
+            figures = contender.measure(load)
             self.assertGreater(figures.us, 0)
             self.assertEqual(figures.lost, 0)
             self.assertEqual(len(figures.slices), 3 if load.nap else len(figures.slices))
@@ -112,6 +115,19 @@ class ContenderTests(SynchronousTestCase):
         figures = Lsserver(tls=True).measure(replace(FEW, idle=True))
         self.assertGreater(figures.setup_us, 0)
         self.assertEqual(figures.lost, 0)
+
+    def test_calm(self) -> None:
+        """What a process still does when the clients have subscribed is waited for, and not measured."""
+        need_compiler()
+        work = "import time\nwhile time.process_time() < 1.0: pass\nprint('done')\ntime.sleep(60)"
+        port = free_port()
+        floor = Program([str(build("cserver")), "--port", str(port), "--expect", "4", "--rate", "50"], "listening")
+        self.addCleanup(floor.stop)
+        busy = Program([sys.executable, "-uc", "print('ready')\n" + work], "ready")
+        self.addCleanup(busy.stop)
+        script = ["--step=S:SUB {item}", "--step=w:SUBOK"]
+        self.assertLess(run(replace(FEW, calm=True), port, [busy.pid], script).us, 1000)
+        self.assertIn("done", busy.log)
 
     def test_nobody_there(self) -> None:
         """The load client says so."""
