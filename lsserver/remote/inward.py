@@ -9,6 +9,7 @@ subscription; then they wait for the end of that.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -112,15 +113,14 @@ class Inward:
 
         @param reply: sends the answer, which comes always.
         """
-        held = self._opening.get(request.session_id)
-        if held is not None:
-            if len(held) < MAX_HELD:
-                held.append(lambda: self.terminate(request, reply))
-            else:
-                reply(self._refused("FST", request.request_id, TOO_MANY))
+
+        def refuse(text: str) -> None:
+            reply(self._refused("FST", request.request_id, text))
+
+        if self._waits(self._opening.get(request.session_id), partial(self.terminate, request, reply), refuse):
             return
         if request.code is not None and request.code > 0:
-            reply(self._refused("FST", request.request_id, "the code must not be positive"))
+            refuse("the code must not be positive")
             return
         work = self._terminate(request.session_id, request.code, request.message)
         self._finish(work, requests.line(request.request_id, "FST", "V"), request.request_id, reply)
@@ -128,11 +128,8 @@ class Inward:
     def unsubscribe(self, request: UnsubscriptionRequest, reply: Callable[[str], None]) -> None:
         """C{FUS}."""
         held = self._subscribing.get((request.session_id, request.win_index))
-        if held is not None:
-            if len(held) < MAX_HELD:
-                held.append(lambda: self.unsubscribe(request, reply))
-            else:
-                reply(self._refused("FUS", request.request_id, TOO_MANY))
+        again = partial(self.unsubscribe, request, reply)
+        if self._waits(held, again, lambda text: reply(self._refused("FUS", request.request_id, text))):
             return
         session = self.sessions.get(request.session_id)
         table = None if session is None else session.tables.get(request.win_index)
@@ -144,6 +141,21 @@ class Inward:
         else:
             success = requests.line(request.request_id, "FUS", "B|1")
             self._finish(table.info.force_unsubscription(), success, request.request_id, reply)
+
+    def _waits(
+        self, held: list[Callable[[], None]] | None, again: Callable[[], None], refuse: Callable[[str], None]
+    ) -> bool:
+        """
+        Whether the remote is still being asked about what its request is for. That is performed C{again} then, when
+        the remote has answered.
+        """
+        if held is None:
+            return False
+        if len(held) < MAX_HELD:
+            held.append(again)
+        else:
+            refuse(TOO_MANY)
+        return True
 
     def _finish(self, work: Deferred[None], success: str, request_id: str, reply: Callable[[str], None]) -> None:
         """Answer when the work is done; C{success} is the whole answer."""

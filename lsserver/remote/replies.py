@@ -5,7 +5,9 @@ the exceptions that an adapter in the server would raise.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from lsserver.adapters.errors import (
     AccessError,
@@ -25,6 +27,8 @@ from lsserver.adapters.errors import (
 from lsserver.adapters.modes import Mode
 from lsserver.remote.codec import Decoder, decode_form, decode_int
 from lsserver.remote.tokens import Tokens
+
+D = TypeVar("D")
 
 DATA_METHODS = frozenset({"DPI", "SUB", "USB"})
 METADATA_METHODS = frozenset(
@@ -170,15 +174,15 @@ class Reply:
 
     def item_data(self, count: int) -> list[ItemData]:
         """Of C{GIT}, for C{count} items."""
-        arguments = self._arguments()
-        found = [ItemData(max(0, arguments.integer()), arguments.double(), arguments.modes()) for _ in range(count)]
-        arguments.finish()
-        return found
+        return self._triples(count, ItemData)
 
     def user_item_data(self, count: int) -> list[UserItemData]:
         """Of C{GUI}, for C{count} items."""
+        return self._triples(count, UserItemData)
+
+    def _triples(self, count: int, kind: Callable[[int, float, frozenset[Mode]], D]) -> list[D]:
         arguments = self._arguments()
-        found = [UserItemData(max(0, arguments.integer()), arguments.double(), arguments.modes()) for _ in range(count)]
+        found = [kind(max(0, arguments.integer()), arguments.double(), arguments.modes()) for _ in range(count)]
         arguments.finish()
         return found
 

@@ -7,9 +7,8 @@ false. A bad number cannot be guessed.
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from lsserver.tlcp.codes import ControlCode
 from lsserver.tlcp.requests import UNLIMITED
@@ -111,16 +110,7 @@ class Parameters:
 
         @raise InvalidParameter: 65, anything else.
         """
-        value = self._values.get(name)
-        if value is None:
-            return None
-        if value.lower() == "unlimited":
-            return UNLIMITED
-        # Some runtimes write large numbers with an exponent.
-        number = float(value) if _DECIMAL.fullmatch(value) else 0.0
-        if number <= 0:
-            raise invalid(name)
-        return number
+        return self._limit(name, _positive)
 
     def whole_limit(self, name: str) -> float | None:
         """
@@ -129,12 +119,26 @@ class Parameters:
 
         @raise InvalidParameter: 65, anything else.
         """
+        return self._limit(name, lambda name, value: whole(name, value, 1))
+
+    def _limit(self, name: str, read: Callable[[str, str], float]) -> float | None:
         value = self._values.get(name)
         if value is None:
             return None
-        if value.lower() == "unlimited":
-            return math.inf
-        return whole(name, value, 1)
+        return UNLIMITED if value.lower() == "unlimited" else read(name, value)
+
+
+def _positive(name: str, value: str) -> float:
+    """
+    The decimal number that L{value} is.
+
+    @raise InvalidParameter: 65, not a number, or not above zero.
+    """
+    # Some runtimes write large numbers with an exponent.
+    number = float(value) if _DECIMAL.fullmatch(value) else 0.0
+    if number <= 0:
+        raise invalid(name)
+    return number
 
 
 def whole(name: str, value: str, minimum: int, maximum: int | None = None) -> int:
