@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 
@@ -12,6 +12,8 @@ from lsserver.adapters.interfaces import IAdapterContext, IItemEventListener, IM
 from lsserver.adapters.providers import MetadataProvider
 from tests.adapters.doubles import PATIENCE, Items, SetCase, started
 
+T = TypeVar("T")
+
 
 class Diary:
     """Adapters that write down their lives in one list."""
@@ -20,10 +22,10 @@ class Diary:
         self.entries: list[tuple[Any, ...]] = []
 
     def metadata(self, **answers: Any) -> MetadataProvider:
-        return _metadata(self.entries, "metadata", answers)
+        return _recording(MetadataProvider, self.entries, "metadata", answers)
 
     def data(self, name: str, **answers: Any) -> Items:
-        return _data(self.entries, name, answers)
+        return _recording(Items, self.entries, name, answers)
 
 
 def _answer(entries: list[tuple[Any, ...]], who: str, what: str, answers: dict[str, Any]) -> Any:
@@ -34,8 +36,8 @@ def _answer(entries: list[tuple[Any, ...]], who: str, what: str, answers: dict[s
     return answer() if callable(answer) else answer
 
 
-def _metadata(entries: list[tuple[Any, ...]], who: str, answers: dict[str, Any]) -> MetadataProvider:
-    class Metadata(MetadataProvider):
+def _recording(base: type[T], entries: list[tuple[Any, ...]], who: str, answers: dict[str, Any]) -> T:
+    class Recording(base):  # type: ignore[valid-type,misc]
         blocking = answers.get("blocking", False)
 
         def initialize(self, parameters: Any, config_file: Any = None) -> Any:
@@ -49,25 +51,7 @@ def _metadata(entries: list[tuple[Any, ...]], who: str, answers: dict[str, Any])
         def stop(self) -> Any:
             return _answer(entries, who, "stop", answers)
 
-    return Metadata()
-
-
-def _data(entries: list[tuple[Any, ...]], who: str, answers: dict[str, Any]) -> Items:
-    class Data(Items):
-        blocking = answers.get("blocking", False)
-
-        def initialize(self, parameters: Any, config_file: Any = None) -> Any:
-            self.given = (parameters, config_file)
-            return _answer(entries, who, "initialize", answers)
-
-        def set_listener(self, listener: Any) -> Any:
-            super().set_listener(listener)
-            return _answer(entries, who, "set_listener", answers)
-
-        def stop(self) -> Any:
-            return _answer(entries, who, "stop", answers)
-
-    return Data()
+    return Recording()
 
 
 class StartTests(SetCase):

@@ -4,6 +4,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 
+from lsserver.adapters.calls import DataHandle
 from lsserver.adapters.errors import AdapterTimeoutError, FailureError, SubscribeError
 from lsserver.adapters.interfaces import IItemPublisher
 from lsserver.adapters.providers import DataProvider
@@ -79,14 +80,19 @@ class SubscribeTests(SetCase):
 
 
 class LateSubscribeTests(SetCase):
+    def given_up(self, adapter: Late) -> DataHandle:
+        """That of an adapter which has not subscribed an item in time."""
+        handle = self.make(data=adapter, adapter_call_timeout_millis=1_000).data["DEFAULT"]
+        attempt = started(handle.subscribe("i"))
+        self.clock.advance(1)
+        self.failureResultOf(attempt, AdapterTimeoutError)
+        return handle
+
     def test_an_item_accepted_too_late_is_unsubscribed_before_it_is_subscribed_again(self) -> None:
         first: Deferred[None] = Deferred()
         goodbye: Deferred[None] = Deferred()
         adapter = Late(first, goodbye, None)
-        handle = self.make(data=adapter, adapter_call_timeout_millis=1_000).data["DEFAULT"]
-        given_up = started(handle.subscribe("i"))
-        self.clock.advance(1)
-        self.failureResultOf(given_up, AdapterTimeoutError)
+        handle = self.given_up(adapter)
         again = started(handle.subscribe("i"))
         first.callback(None)
         self.assertEqual(adapter.told, [("subscribe", "i"), ("unsubscribe", "i")])
@@ -98,10 +104,7 @@ class LateSubscribeTests(SetCase):
     def test_an_item_refused_too_late_is_not_unsubscribed(self) -> None:
         first: Deferred[None] = Deferred()
         adapter = Late(first, None)
-        handle = self.make(data=adapter, adapter_call_timeout_millis=1_000).data["DEFAULT"]
-        given_up = started(handle.subscribe("i"))
-        self.clock.advance(1)
-        self.failureResultOf(given_up, AdapterTimeoutError)
+        handle = self.given_up(adapter)
         first.errback(SubscribeError("no"))
         self.now(handle.subscribe("i"))
         self.assertEqual(adapter.told, [("subscribe", "i")] * 2)
@@ -110,10 +113,7 @@ class LateSubscribeTests(SetCase):
         first: Deferred[None] = Deferred()
         goodbye: Deferred[None] = Deferred()
         adapter = Late(first, goodbye, None)
-        handle = self.make(data=adapter, adapter_call_timeout_millis=1_000).data["DEFAULT"]
-        given_up = started(handle.subscribe("i"))
-        self.clock.advance(1)
-        self.failureResultOf(given_up, AdapterTimeoutError)
+        handle = self.given_up(adapter)
         first.callback(None)
         self.clock.advance(1)
         again = started(handle.subscribe("i"))

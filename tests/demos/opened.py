@@ -14,43 +14,21 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from lsserver.adapters.adapter_set import AdapterSet
-from lsserver.adapters.interfaces import FieldValue, IItemEventSink, IMetadataControlListener, ItemReceiver
+from lsserver.adapters.interfaces import IMetadataControlListener
 from lsserver.adapters.loader import load_folder
 from lsserver.adapters.modes import Mode
+from tests.adapters.doubles import Sink
 
 ADAPTERS = Path(__file__).resolve().parents[2] / "adapters"
 
 
-@implementer(IItemEventSink)
-class Recorder:
-    """
-    @ivar calls: name and arguments of what the Data Adapter has called.
-    """
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[Any, ...]] = []
+class Recorder(Sink):
+    """Demos neither force subscriptions nor fail."""
 
     @property
     def updates(self) -> list[tuple[str, dict[str, Any], bool]]:
         """Item, event, whether snapshot."""
         return [(call[1], call[2], call[3]) for call in self.calls if call[0] == "update"]
-
-    def update(self, item: str, event: dict[str, FieldValue], is_snapshot: bool) -> None:
-        self.calls.append(("update", item, event, is_snapshot))
-
-    def receiver(self, item: str) -> ItemReceiver:
-        return lambda shape, values, is_snapshot: self.update(
-            item, dict(zip(shape.names, values, strict=True)), is_snapshot
-        )
-
-    def end_of_snapshot(self, item: str) -> None:
-        self.calls.append(("end_of_snapshot", item))
-
-    def clear_snapshot(self, item: str) -> None:
-        self.calls.append(("clear_snapshot", item))
-
-    def declare_field_diff_order(self, item: str, orders: dict[str, tuple[str, ...]]) -> None:
-        self.calls.append(("declare_field_diff_order", item, orders))
 
     def force_subscription(self, item: str) -> Deferred[str | None]:
         raise AssertionError("a demo forces a subscription")

@@ -338,13 +338,18 @@ class Conflicts(CreationCase):
 class Abandoned(CreationCase):
     """The client goes away before its session is there (adapters-api.md 3)."""
 
+    def abandoned(self, parameters: str = "") -> FakeClient:
+        """A client that has asked for a session, and has gone."""
+        client = self.world.client().create(parameters)
+        assert client.creation is not None
+        client.creation.cancel()
+        return client
+
     def test_during_the_user_check(self) -> None:
         """It is cut short; nothing is announced."""
         cancelled: list[Any] = []
         self.answer("notify_user", Deferred(cancelled.append))
-        client = self.world.client().create()
-        assert client.creation is not None
-        client.creation.cancel()
+        client = self.abandoned()
         self.assertEqual(len(cancelled), 1)
         self.assertIsNone(self.successResultOf(client.creation))
         self.assertEqual([name for name, *_ in self.metadata.calls], ["notify_user"])
@@ -352,18 +357,14 @@ class Abandoned(CreationCase):
     def test_user_check_that_cannot_be_cut_short(self) -> None:
         """An adapter that goes on all the same."""
         self.answer("notify_user", Deferred(lambda waiting: waiting.callback(None)))
-        client = self.world.client().create()
-        assert client.creation is not None
-        client.creation.cancel()
+        client = self.abandoned()
         self.assertIsNone(self.successResultOf(client.creation))
         self.assertEqual([name for name, *_ in self.metadata.calls], ["notify_user"])
 
     def test_before_the_announcement(self) -> None:
         waiting: Deferred[float] = Deferred()
         self.answer("get_allowed_max_bandwidth", waiting)
-        client = self.world.client().create()
-        assert client.creation is not None
-        client.creation.cancel()
+        client = self.abandoned()
         waiting.callback(0.0)
         self.assertEqual(self.announced(), [])
         self.failureResultOf(client.creation, CancelledError)
@@ -372,9 +373,7 @@ class Abandoned(CreationCase):
         """Checklist 2: it is waited for, then the end is told."""
         waiting: Deferred[None] = Deferred()
         self.answer("notify_new_session", waiting)
-        client = self.world.client().create()
-        assert client.creation is not None
-        client.creation.cancel()
+        client = self.abandoned()
         self.failureResultOf(client.creation, CancelledError)
         self.assertEqual(self.closed(), [])
         waiting.callback(None)
@@ -385,9 +384,7 @@ class Abandoned(CreationCase):
     def test_announcement_refused_after_all(self) -> None:
         waiting: Deferred[None] = Deferred()
         self.answer("notify_new_session", waiting)
-        client = self.world.client().create()
-        assert client.creation is not None
-        client.creation.cancel()
+        client = self.abandoned()
         self.failureResultOf(client.creation, CancelledError)
         waiting.errback(CreditsError(-1, "no"))
         self.assertEqual(self.closed(), [])
@@ -395,9 +392,7 @@ class Abandoned(CreationCase):
     def test_after_the_announcement(self) -> None:
         waiting: Deferred[float] = Deferred()
         self.answer("get_session_time_to_live", waiting)
-        client = self.world.client().create()
-        assert client.creation is not None
-        client.creation.cancel()
+        client = self.abandoned()
         self.failureResultOf(client.creation, CancelledError)
         waiting.callback(0.0)
         self.assertEqual(self.closed(), self.announced())
@@ -407,9 +402,7 @@ class Abandoned(CreationCase):
         """What it subscribed is given back."""
         waiting: Deferred[list[str]] = Deferred()
         self.answer("get_items", waiting)
-        client = self.world.client().create("LS_op=add&LS_subId=1&LS_mode=MERGE&LS_group=item1&LS_schema=a")
-        assert client.creation is not None
-        client.creation.cancel()
+        client = self.abandoned("LS_op=add&LS_subId=1&LS_mode=MERGE&LS_group=item1&LS_schema=a")
         self.failureResultOf(client.creation, CancelledError)
         waiting.callback(["item1"])
         self.world.advance(10)
@@ -424,9 +417,7 @@ class Abandoned(CreationCase):
     def test_before_anything(self) -> None:
         """Refused at once: there is nothing to cut short."""
         self.use(max_sessions=0)
-        client = self.world.client().create()
-        assert client.creation is not None
-        client.creation.cancel()
+        client = self.abandoned()
         self.assertEqual(client.lines(), ["CONERR,8,Session count limit reached"])
 
 

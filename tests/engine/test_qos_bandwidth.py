@@ -117,6 +117,22 @@ class Fair(SynchronousTestCase):
         # Geometric: 0.2/s for the first, 60/s for the last.
         self.rates = [0.2 * 300 ** (number / (self.ITEMS - 1)) for number in range(self.ITEMS)]
 
+    def publish(self, published: list[float]) -> list[int]:
+        """
+        What comes in a 64th of a second.
+
+        @param published: updates so far of each item.
+        @return: the items (from 1) that had news.
+        """
+        news = []
+        for number, rate in enumerate(self.rates):
+            before = int(published[number])
+            published[number] += rate / 64
+            if int(published[number]) > before:
+                self.world.data.update(self.names[number], {"a": f"{int(published[number]):0>60}"}, False)
+                news.append(number + 1)
+        return news
+
     def run_for(self, client: FakeClient, seconds: int) -> tuple[Counter[int], dict[int, float]]:
         """Updates that each item (from 1) delivered, and the longest time that one of its updates had to wait."""
         published = [0.0] * self.ITEMS
@@ -124,12 +140,8 @@ class Fair(SynchronousTestCase):
         waits: dict[int, float] = dict.fromkeys(range(1, self.ITEMS + 1), 0.0)
         delivered: Counter[int] = Counter()
         for _ in range(seconds * 64):
-            for number, rate in enumerate(self.rates):
-                before = int(published[number])
-                published[number] += rate / 64
-                if int(published[number]) > before:
-                    self.world.data.update(self.names[number], {"a": f"{int(published[number]):0>60}"}, False)
-                    news.setdefault(number + 1, self.world.clock.seconds())
+            for item in self.publish(published):
+                news.setdefault(item, self.world.clock.seconds())
             self.world.clock.advance(1 / 64)
             for line in client.lines():
                 if line.startswith("U,"):
@@ -173,11 +185,7 @@ class Fair(SynchronousTestCase):
     def run_for_queues(self, client: FakeClient, seconds: int) -> Counter[int]:
         published = [0.0] * self.ITEMS
         for _ in range(seconds * 64):
-            for number, rate in enumerate(self.rates):
-                before = int(published[number])
-                published[number] += rate / 64
-                if int(published[number]) > before:
-                    self.world.data.update(self.names[number], {"a": f"{int(published[number]):0>60}"}, False)
+            self.publish(published)
             self.world.clock.advance(1 / 64)
         return Counter(int(line.split(",")[2]) for line in client.lines() if line.startswith("U,"))
 

@@ -9,12 +9,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from functools import cache
 from pathlib import Path
 
 import lsserver
+from tests.interop.child import Child
 
 SETS = Path(__file__).parent / "sets"
 COMMON = ("--adapters-dir", str(SETS), "--no-demo", "--config", str(Path(__file__).with_name("server.toml")))
@@ -25,12 +25,12 @@ STOP_SECONDS = 60
 _LISTENING = re.compile(r"listening on (https?)://[^:/]+:([0-9]+)/")
 
 
-class Server:
+class Server(Child):
     """
     A child process C{twistd -n lsserver} with the adapter sets of this folder.
 
     @ivar urls: of its listening sockets.
-    @ivar lines: of its log, so far.
+    @ivar lines: of its log.
     """
 
     def __init__(self, *options: str, port: bool = True) -> None:
@@ -42,26 +42,16 @@ class Server:
         @raise RuntimeError: it ends, or does not start in time.
         """
         self.urls: list[str] = []
-        self.lines: list[str] = []
         self._folder = tempfile.mkdtemp(prefix="lsserver-interop-")
         self._kept: list[tempfile.TemporaryDirectory[str]] = []
-        self._news = threading.Condition()
         sockets = 1 if port else 0
         sockets += options.count("--listen")
         listen = ["--port", "0"] if port else []
-        self._process = subprocess.Popen(
+        super().__init__(
             [_twistd(), "-n", "lsserver", *listen, *COMMON, *options],
-            cwd=self._folder,
-            env={**os.environ, "PYTHONPATH": _with_package(os.environ.get("PYTHONPATH", ""))},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
+            self._folder,
+            PYTHONPATH=_with_package(os.environ.get("PYTHONPATH", "")),
         )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
         atexit.register(self.stop)
         with self._news:
             started = self._news.wait_for(
@@ -83,13 +73,13 @@ class Server:
     def stop(self) -> int:
         """End the server in order; its exit status, or -9 when it had to be killed."""
         atexit.unregister(self.stop)
-        if self._process.poll() is None:
-            self._process.terminate()
+        if self.process.poll() is None:
+            self.process.terminate()
         try:
-            status = self._process.wait(STOP_SECONDS)
+            status = self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            status = self._process.wait()
+            self.process.kill()
+            status = self.process.wait()
         self._reader.join()
         shutil.rmtree(self._folder, ignore_errors=True)
         for folder in self._kept:
@@ -114,17 +104,12 @@ class Server:
                 entries.append(line)
         return [entry for entry in entries if "Traceback" in entry and "a fault that was asked for" not in entry]
 
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            with self._news:
-                self.lines.append(line.rstrip("\n"))
-                found = _LISTENING.search(line)
-                if found:
-                    self.urls.append(f"{found[1]}://127.0.0.1:{found[2]}/")
-                self._news.notify_all()
-        with self._news:
-            self._news.notify_all()
+    def hear(self, line: str) -> None:
+        """As in L{Child}."""
+        super().hear(line)
+        found = _LISTENING.search(line)
+        if found:
+            self.urls.append(f"{found[1]}://127.0.0.1:{found[2]}/")
 
 
 @cache

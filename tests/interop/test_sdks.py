@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from twisted.internet import reactor
@@ -20,8 +19,9 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from tests.interop.drivers import DRIVERS, Driver
+from tests.interop.playing import Playing, scenario_test
 from tests.interop.proxy import NETWORKS, Proxy
-from tests.interop.scenario import TRANSPORTS, Scenario, Seen
+from tests.interop.scenario import TRANSPORTS, Scenario
 from tests.interop.scenarios import SCENARIOS
 from tests.interop.server import shared
 
@@ -33,20 +33,13 @@ SECONDS = 400
 """After which a class is given up."""
 
 
-class Matrix:
+class Matrix(Playing):
     """What the classes share."""
 
     timeout = SECONDS + 60
     driver: ClassVar[Driver]
     transport: ClassVar[str | None]
-    results: ClassVar[dict[str, Seen]]
     faults: ClassVar[list[str]]
-
-    @classmethod
-    async def played(cls) -> None:
-        """Play all scenarios of the class, the first time."""
-        if "results" not in cls.__dict__:
-            await cls._play()
 
     def test_without_faults_of_the_server(self) -> Deferred[None]:
         """What was played has left no traceback in the log of the server."""
@@ -59,7 +52,7 @@ class Matrix:
         return Deferred.fromCoroutine(run())
 
     @classmethod
-    async def _play(cls) -> None:
+    async def play(cls) -> None:
         cls.driver.arguments(), cls.driver.folder(), cls.driver.environment()  # skip before anything starts
         server = shared()
         before = len(server.lines)
@@ -108,24 +101,8 @@ def _class(driver: Driver, transport: str | None) -> type[TestCase]:
     body: dict[str, Any] = {"driver": driver, "transport": transport, "__module__": __name__, "__doc__": None}
     for scenario in SCENARIOS.values():
         if _applies(scenario, driver, transport):
-            body[f"test_{scenario.name}"] = _test(scenario)
+            body[f"test_{scenario.name}"] = scenario_test(scenario)
     return type(name, (Matrix, TestCase), body)
-
-
-def _test(scenario: Scenario) -> Callable[[Any], Deferred[None]]:
-    async def run(self: Any) -> None:
-        cls = type(self)
-        await cls.played()
-        run = cls.run_of(scenario)
-        problems = scenario.problems(run, cls.results[run])
-        if problems:
-            self.fail("\n".join(problems))
-
-    def test(self: Any) -> Deferred[None]:
-        return Deferred.fromCoroutine(run(self))
-
-    test.__name__ = f"test_{scenario.name}"
-    return test
 
 
 for _driver in DRIVERS.values():

@@ -86,6 +86,10 @@ class LoopbackTestCase(TestCase):
             return self.channels[-1]
 
         self.patch(site, "buildProtocol", remembering)
+        await self.open(site)
+
+    async def open(self, site: Any) -> None:
+        """Listen, until the test ends."""
         text = "tcp:0:interface=127.0.0.1"
         if self.tls:
             self.pem = certificate()

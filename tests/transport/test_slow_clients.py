@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 import socket
-from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor as _reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.task import LoopingCall
 
 from lsserver.adapters.adapter_set import AdapterSet
@@ -21,10 +19,8 @@ from lsserver.engine.settings import EngineSettings
 from lsserver.transport.direct import tcp_below
 from lsserver.transport.settings import TransportSettings
 from lsserver.transport.site import make_site
-from lsserver.transport.tls import harden
 from tests.transport.fakes import SUBPROTOCOL, VERSION, Response, frame, http, post
 from tests.transport.loopback import LoopbackTestCase, Reader
-from tests.transport.sockets import certificate
 
 reactor: Any = _reactor
 
@@ -72,14 +68,7 @@ class SlowCase(LoopbackTestCase):
         await self.engine.start()
         settings = TransportSettings(write_timeout_millis=WRITE_TIMEOUT)
         site = make_site(self.engine, settings, server_name="Test")
-        text = "tcp:0:interface=127.0.0.1"
-        if self.tls:
-            self.pem = certificate()
-            path = Path(self.mktemp())
-            path.write_bytes(self.pem)
-            text = f"ssl:0:interface=127.0.0.1:privateKey={path}"
-        self.port = await harden(serverFromString(reactor, text)).listen(site)
-        self.addCleanup(self.port.stopListening)
+        await self.open(site)
         self.addCleanup(lambda: Deferred.fromCoroutine(self.engine.stop()))
 
     async def request(self, name: str, parameters: str) -> Reader:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import threading
 import time
 from collections.abc import Iterable
 from typing import Any
 
+from tests.interop.child import Child
 from tests.interop.remote.sdks import RemoteSdk
 from tests.interop.server import Server
 
@@ -17,40 +15,14 @@ SECONDS = 120
 """Longest wait for a line or an end."""
 
 
-class AdapterProcess:
-    """
-    A child process with one or two adapters.
-
-    @ivar lines: what it has printed.
-    """
+class AdapterProcess(Child):
+    """A child process with one or two adapters."""
 
     def __init__(self, sdk: RemoteSdk, job: dict[str, Any]) -> None:
         """
         @raise unittest.SkipTest: something that the SDK needs is not installed.
         """
-        self.lines: list[str] = []
-        self._news = threading.Condition()
-        self.process = subprocess.Popen(
-            sdk.command(job),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-        )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            with self._news:
-                self.lines.append(line.rstrip("\n"))
-                self._news.notify_all()
-        with self._news:
-            self._news.notify_all()
+        super().__init__(sdk.command(job), PYTHONIOENCODING="utf-8")
 
     def printed(self, pattern: str, count: int = 1, seconds: float = SECONDS) -> list[re.Match[str]]:
         """

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, ClassVar
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from tests.interop.drivers import DRIVERS
+from tests.interop.playing import Playing, scenario_test
 from tests.interop.remote.processes import AdapterProcess, RemoteServer
 from tests.interop.remote.scenarios import SCENARIOS, SET
 from tests.interop.remote.sdks import SDKS, RemoteSdk
-from tests.interop.scenario import Scenario, Seen
+from tests.interop.scenario import Scenario
 
 DRIVER = DRIVERS["Python2"]
 TRANSPORT = "WS-STREAMING"
@@ -57,12 +57,11 @@ def started(name: str) -> list[AdapterProcess]:
     return processes
 
 
-class Pair:
-    """What the classes share: all scenarios are played when the first test runs."""
+class Pair(Playing):
+    """What the classes share."""
 
     timeout = SECONDS + 60
     name: ClassVar[str]
-    results: ClassVar[dict[str, Seen]]
     processes: ClassVar[list[AdapterProcess]]
     sessions: ClassVar[list[re.Match[str]]]
     closed: ClassVar[list[re.Match[str]]]
@@ -99,25 +98,8 @@ class Pair:
         return f"{cls.name}x{list(SCENARIOS).index(scenario.name)}"
 
 
-def _test(scenario: Scenario) -> Callable[[Any], Deferred[None]]:
-    async def run(self: Any) -> None:
-        cls = type(self)
-        if "results" not in cls.__dict__:
-            await cls.play()
-        name = cls.run_of(scenario)
-        problems = scenario.problems(name, cls.results[name])
-        if problems:
-            self.fail("\n".join(problems))
-
-    def test(self: Any) -> Deferred[None]:
-        return Deferred.fromCoroutine(run(self))
-
-    test.__name__ = f"test_{scenario.name}"
-    return test
-
-
 def _class(name: str) -> type[TestCase]:
-    body: dict[str, Any] = {f"test_{one.name}": _test(one) for one in SCENARIOS.values()}
+    body: dict[str, Any] = {f"test_{one.name}": scenario_test(one) for one in SCENARIOS.values()}
     return type(name, (Pair, TestCase), {"name": name, "__module__": __name__, "__doc__": None, **body})
 
 
