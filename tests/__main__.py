@@ -30,6 +30,9 @@ is missing. Their tests share servers and clients, so they run in one process.
 FULLY_COVERED = {"tlcp", "engine"}
 """Packages of lsserver of which their own tests cover every branch."""
 
+MEASURED = {"coverage": ("core",), "unit coverage": ("core", "coverage", "unit")}
+"""What has to run before a suite that reports what was covered."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -47,14 +50,19 @@ def main(arguments: Sequence[str]) -> int:
     """Run; the exit status is 0 if nothing failed."""
     parser = argparse.ArgumentParser(prog="python -m tests", description=__doc__)
     parser.add_argument("--summary", type=Path, help="file for the last line")
-    parser.add_argument("--only", help="one suite of: " + ", ".join(suites()))
+    parser.add_argument(
+        "--only",
+        metavar="SUITE",
+        choices=list(suites()),
+        help="one of: " + ", ".join(suites()) + "; those about coverage run what they report on as well",
+    )
     parser.add_argument("names", nargs="*", help="dotted names for trial")
     options = parser.parse_args(arguments)
     if options.summary:
         options.summary.unlink(missing_ok=True)
     chosen = {"trial": [trial(*options.names)]} if options.names else suites()
     if options.only:
-        chosen = {options.only: chosen[options.only]}
+        chosen = {name: chosen[name] for name in (*MEASURED.get(options.only, ()), options.only)}
     for old in ROOT.glob(".coverage*"):
         old.unlink()
     outcomes = [outcome for name, commands in chosen.items() for outcome in run(name, commands)]
