@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lsserver.config import GROUPS, NESTED
+from lsserver.adapters.invocation import CallSettings
+from lsserver.config import GROUPS, NESTED, General
 from lsserver.elements import NOT_TAKEN
 from lsserver.engine.settings import EngineSettings
 from lsserver.reading import Slot, describe, slots_of
@@ -19,7 +20,12 @@ from lsserver.transport.settings import TransportSettings
 
 PAGE = Path(__file__).parent / "configuration.md"
 
-HEADINGS = {EngineSettings: "Sessions, buffers and delivery", TransportSettings: "HTTP and WebSocket"}
+HEADINGS = {
+    General: "General",
+    CallSettings: "Calls of adapters",
+    EngineSettings: "Sessions, buffers and delivery",
+    TransportSettings: "HTTP and WebSocket",
+}
 
 HEAD = """\
 # Configuration
@@ -63,7 +69,7 @@ def page() -> str:
     for cls, elements in GROUPS.items():
         slots = [slot for slot in slots_of(cls, elements) if slot.path not in told]
         told.update(slot.path for slot in slots)
-        parts.append(f"## {HEADINGS.get(cls, 'General')}\n\n" + "\n".join(rows(slots, "", tables)) + "\n")
+        parts.append(f"## {HEADINGS[cls]}\n\n" + "\n".join(rows(slots, "", tables)) + "\n")
     for name, cls in tables:
         slots = slots_of(cls, NESTED[cls])
         parts.append(f"## `{name}`\n\n" + "\n".join(rows(slots, name.strip("[]") + ".", tables)) + "\n")

@@ -304,6 +304,8 @@ TRUSTSTORE: Mapping[str, Element] = {
     "truststore_file": Element("PEM file with the certificates of the authorities of clients' certificates."),
 }
 
+_OF_THIS_SOCKET = 'The same for this socket alone; "none": as under HTTP and WebSocket.'
+
 HTTP_SERVER: Mapping[str, Element] = {
     "name": Element("Name that clients see (SERVNAME). ASCII, without control characters, different for each."),
     "port": Element("TCP port; 0: any that is free.", minimum=0, maximum=65535),
@@ -316,11 +318,9 @@ HTTP_SERVER: Mapping[str, Element] = {
     "listening_interface": Element("Address to bind; empty: all IPv4 addresses."),
     "backlog": Element("Connections that may wait to be accepted.", "connections", 1),
     "endpoint": Element("A Twisted endpoint string, in place of port, listening_interface, backlog and keystore."),
-    "response_http_headers": Element('As below, for this socket; "none": as for all.'),
-    "client_identification_private": Element(
-        'As below, for this socket; "none": as for all.', path="client_identification.private"
-    ),
-    "skip_local_forwards": Element('As below, for this socket; "none": as for all.', "entries", 0),
+    "response_http_headers": Element(_OF_THIS_SOCKET),
+    "client_identification_private": Element(_OF_THIS_SOCKET, path="client_identification.private"),
+    "skip_local_forwards": Element(_OF_THIS_SOCKET, "entries", 0),
     "proxy_protocol_enabled": Element(
         "All connections come through a proxy that says whose they are, by the PROXY protocol, version 1 or 2. Only "
         "the proxy may be able to reach such a socket."
