@@ -8,6 +8,7 @@ are queued, see L{lsserver.adapters.reactor_calls}.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from threading import get_ident
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -144,9 +145,10 @@ class ItemEventListener:
 
     def update(self, item_name: str, item_event: Mapping[str, FieldValue], issnapshot: bool = False) -> None:
         """See L{IItemEventListener}."""
-        _check_item(item_name)
+        if not isinstance(item_name, str):
+            _check_item(item_name)
         event = checked_event(item_event)
-        if self._calls.here():
+        if get_ident() == self._calls.thread:
             self.sink.update(item_name, event, bool(issnapshot))
         else:
             self._calls.queue(self._update, self._numbers.get(item_name), item_name, event, bool(issnapshot))

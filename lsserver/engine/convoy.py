@@ -1,12 +1,11 @@
 """
-Streams that all get the same, and nothing else, so that one account is kept for all of them.
+Those of a group who get the very same bytes.
 
-Most sessions of a large fan-out have nothing to write but what one group has for them. What
-they were sent, how much that was and when, is then the same for each, and is noted once; of the
-stream itself not even the memory is read. When something else comes up for it
-(a line of its own, a full socket, a second group) the stream leaves,
-settles, which brings its own log up to date, and is written to like any other; it comes back
-when all of that is over.
+Most sessions of a large fan-out have nothing to write but what their groups have for them. What they were sent is
+noted once for each group (L{lsserver.engine.journal}), so that of such a session nothing needs to be touched when it
+is written to, but what sends: it rides. When something else comes up for it (a line of its own, a full socket)
+it walks: it leaves the convoys of all its groups, its own log is brought up to date
+(L{lsserver.engine.outlet}), and it is written to like any other; it rides again after some writes of that kind.
 """
 
 from __future__ import annotations
@@ -16,154 +15,103 @@ from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
 
-from lsserver.engine.delivery import MAX_LINES
-from lsserver.engine.recovery import RecoveryLog
-
 if TYPE_CHECKING:
     from lsserver.engine.connection import Framing
-    from lsserver.engine.delivery import Delivery
-    from lsserver.engine.group import Group
-    from lsserver.engine.outlet import Outlet
     from lsserver.engine.slots.base import Slot
     from lsserver.engine.stream import Stream
 
+Send = Callable[[bytes], int]
+
+Fallen = tuple["Stream", bytes, int]
+"""Who has not taken all of a frame, the frame, and how much it has taken; -1 = it could not be tried."""
+
 _log = Logger(namespace="LightstreamerLogger.pump")
-
-Key = tuple[bytes, "Framing", int]
-"""What the lines begin with, what is put around them, how much is remembered."""
-
-PART_LINES = 64
-"""Lines that are one entry of the log. Those who leave take over the entries: with fewer of them that is quick."""
-
-PART_SIZE = 4_096
-"""Bytes at which fewer lines are an entry."""
 
 
 class Convoy:
     """
-    Members of a group, see L{Outlet.steady}.
-
-    @ivar slots: of the members.
+    @ivar framing: what is put around the lines.
+    @ivar prefix: what the lines begin with.
+    @ivar riders: the members of the group, by what sends to them.
     """
 
-    __slots__ = (
-        "_framing",
-        "_group",
-        "_key",
-        "_log",
-        "_part",
-        "_part_size",
-        "_prefix",
-        "_sends",
-        "_streams",
-        "_written_at",
-        "slots",
-    )
+    __slots__ = ("framing", "prefix", "riders")
 
-    def __init__(self, group: Group, key: Key) -> None:
-        self._group = group
-        self._key = key
-        self._prefix, self._framing, limit = key
-        self._log = RecoveryLog(limit)
-        # The newest lines, which are not in the log yet.
-        self._part: list[bytes] = []
-        self._part_size = 0
-        self._written_at = 0.0
-        # Of all members, in the same order; empty when somebody has come or gone.
-        self._sends: list[Callable[[bytes], int]] = []
-        self._streams: list[Stream] = []
-        self.slots: dict[Stream, Slot] = {}
+    def __init__(self, prefix: bytes, framing: Framing) -> None:
+        self.prefix = prefix
+        self.framing = framing
+        self.riders: dict[Send, Slot] = {}
 
-    def join(self, stream: Stream, slot: Slot) -> None:
-        """A stream that has been steady since it was last written to."""
-        self.slots[stream] = slot
-        self._sends, self._streams = [], []
-        stream.convoy = self
-        stream.joined = self._log.sent + len(self._part)
-
-    def leave(self, stream: Stream) -> None:
-        """From now on it is written to for itself."""
-        self.settle(stream)
-        stream.convoy = None
-        self._sends, self._streams = [], []
-        self._group.walk(self.slots.pop(stream))
-        if not self.slots:
-            del self._group.convoys[self._key]
-
-    def part(self) -> None:
-        """Let everybody leave."""
-        for stream in list(self.slots):
-            self.leave(stream)
-
-    def settle(self, stream: Outlet) -> None:
-        """Note in the stream's own log what it has got."""
-        log, part = self._log, self._part
-        new = log.sent + len(part) - stream.joined
-        if not new:
-            return
-        stream.joined += new
-        stream.written_at = max(stream.written_at, self._written_at)
-        if new > len(part):
-            stream.own_log.follow(log, stream.joined - new)
-        else:
-            part = part[-new:]
-        if part:
-            stream.own_log.append(tuple(part), len(part), sum(map(len, part)))
-
-    def age(self, now: float, seconds: float) -> None:
-        """As L{RecoveryLog.age}; every member may call it."""
-        if now - self._log.marked_at >= seconds:
-            self._close_part()
-            self._log.age(now, seconds)
-
-    def can_carry(self, count: int, size: int) -> bool:
-        """Whether so many lines, of so many bytes without their beginnings, may be written at once."""
-        # All streams have the same settings.
-        return count <= MAX_LINES and size + count * len(self._prefix) <= next(iter(self.slots)).most
-
-    def write(self, lists: list[bytes], delivery: Delivery) -> None:
+    def send(self, lists: list[bytes], fallen: list[Fallen]) -> None:
         """
-        Write lines to all, at least one.
+        Write the same lines to all.
 
-        @param lists: the lines without their beginnings.
+        @param lists: those lines without their beginnings.
+        @param fallen: gets the streams that have not taken all of it.
         """
-        prefix, framing = self._prefix, self._framing
-        lines = [prefix + one for one in lists]
-        data = b"".join(lines) if len(lines) > 1 else lines[0]
-        frame = framing.frame if framing.data is data else framing.encode(data)
-        length = len(frame)
-        sends, streams = self._sends, self._streams
-        if not sends:
-            streams = self._streams = list(self.slots)
-            sends = self._sends = [stream.send for stream in streams]  # type: ignore[misc]
-        # Noted first: who leaves because its socket is full now has got this.
-        self._note(lines, len(data))
-        self._written_at = delivery.now
-        short: list[tuple[Callable[[bytes], int], int]] = []
-        for send in sends:
-            try:
-                taken = send(frame)
-            except OSError:
-                # No room in the socket; or it is broken, which the reactor finds out by itself.
-                taken = 0
-            except Exception:
-                _log.failure("writing to a session failed")
-                taken = -1
-            if taken != length:
-                short.append((send, taken))
-        if short:
-            by_send = dict(zip(map(id, sends), streams, strict=True))
-            for send, taken in short:
-                delivery.fell_short(by_send[id(send)], frame, taken)
+        prefix = self.prefix
+        data = prefix + (lists[0] if len(lists) == 1 else prefix.join(lists))
+        send_all(self.riders, self.framing.encode(data), fallen)
 
-    def _note(self, lines: list[bytes], size: int) -> None:
-        self._part += lines
-        self._part_size += size
-        if len(self._part) >= PART_LINES or self._part_size >= PART_SIZE:
-            self._close_part()
 
-    def _close_part(self) -> None:
-        if self._part:
-            self._log.append(tuple(self._part), len(self._part), self._part_size)
-            self._part.clear()
-            self._part_size = 0
+class Load:
+    """
+    What is to be sent in one write to each of some riders.
+
+    @ivar lines: complete ones.
+    @ivar framing: what is put around them.
+    @ivar riders: any one of their slots, by what sends to them.
+    """
+
+    __slots__ = ("framing", "lines", "riders")
+
+    def __init__(self, lines: list[bytes], framing: Framing, riders: dict[Send, Slot]) -> None:
+        self.lines = lines
+        self.framing = framing
+        self.riders = riders
+
+    def send(self, fallen: list[Fallen]) -> None:
+        """As L{Convoy.send}."""
+        send_all(self.riders, self.framing.encode(b"".join(self.lines)), fallen)
+
+
+def together(loads: list[Load]) -> list[Load]:
+    """The same lines in the same order for everybody, but one load only for each."""
+    # A way is what somebody gets of them: the numbers of some, the first being nothing at all.
+    ways: list[tuple[int, ...]] = [()]
+    way_of: dict[Send, int] = {}
+    for number, load in enumerate(loads):
+        longer: dict[int, int] = {}
+        for send in load.riders:
+            before = way_of.get(send, 0)
+            way = longer.get(before)
+            if way is None:
+                way = longer[before] = len(ways)
+                ways.append((*ways[before], number))
+            way_of[send] = way
+    riders: list[dict[Send, Slot]] = [{} for _ in ways]
+    for send, way in way_of.items():
+        riders[way][send] = loads[ways[way][0]].riders[send]
+    return [
+        Load([line for number in way for line in loads[number].lines], loads[way[0]].framing, those)
+        for way, those in zip(ways, riders, strict=True)
+        if those
+    ]
+
+
+def send_all(riders: dict[Send, Slot], frame: bytes, fallen: list[Fallen]) -> None:
+    """
+    Send the same to many. The memory of a thousand sessions is in no cache, so nothing is touched but what sends.
+    """
+    length = len(frame)
+    for send in riders:
+        try:
+            taken = send(frame)
+        except OSError:
+            # No room in the socket; or it is broken, which the reactor finds out by itself.
+            taken = 0
+        except Exception:
+            _log.failure("writing to a session failed")
+            taken = -1
+        if taken != length:
+            fallen.append((riders[send].stream, frame, taken))

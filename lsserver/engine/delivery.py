@@ -2,8 +2,9 @@
 The last step of the fan-out: the same lines to many sessions, one system call for each.
 
 Nearly all of the time that a large fan-out takes is spent here, most of it in the kernel,
-whose data of a thousand sockets fill the caches. So the loop touches as little as it can of each
-session: of its stream what is read and written below, and the end of its log.
+whose data of a thousand sockets fill the caches. So as little as possible is touched of each session: of one that
+rides (L{lsserver.engine.convoy}) what sends, of one that walks what is read and written in L{Delivery.write}, and
+the end of its log.
 """
 
 from __future__ import annotations
@@ -13,16 +14,42 @@ from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
 
+from lsserver.engine.convoy import Load, together
 from lsserver.engine.recovery import Entry, lines_of
 
 if TYPE_CHECKING:
     from lsserver.engine.connection import Framing
+    from lsserver.engine.convoy import Fallen, Send
+    from lsserver.engine.group import Group
+    from lsserver.engine.settings import EngineSettings
     from lsserver.engine.stream import Stream
 
 _log = Logger(namespace="LightstreamerLogger.pump")
 
 MAX_LINES = 1024
 """Lines written in one turn, so that a long backlog does not keep the others waiting."""
+
+MAX_PREFIX = 32
+"""Bytes of what a line begins with, at most, to see at a glance that some lines are not too much."""
+
+PART = 4
+"""
+This part of C{max_recovery_length} is written at once. What waits for a slow client in
+the transport, and in the kernel (C{sendbuf}), must still be remembered when its connection breaks.
+"""
+
+MAX_WRITE = 65_536
+"""Bytes written at once where nothing is remembered, or everything."""
+
+
+Carried = tuple["Group", list[bytes]]
+"""A group, and lines without their beginnings that its convoys are sent."""
+
+
+def most_at_once(settings: EngineSettings) -> int:
+    """Bytes written to a stream at once."""
+    limit = settings.max_recovery_length
+    return max(1, limit // PART) if limit > 0 else MAX_WRITE
 
 
 class Batch:
@@ -60,11 +87,17 @@ class Delivery:
     @ivar failed: streams whose transport could not even be asked.
     """
 
-    __slots__ = ("_batched", "failed", "now")
+    __slots__ = ("_batched", "_carried", "_most", "_walked", "failed", "now")
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, most: int) -> None:
+        """
+        @param most: bytes written to a stream at once.
+        """
         self.now = now
+        self._most = most
         self._batched: list[Stream] = []
+        self._carried: list[Carried] = []
+        self._walked: list[Stream] = []
         self.failed: list[Stream] = []
 
     def add(self, streams: Collection[Stream], lines: list[bytes], aside: list[Stream]) -> None:
@@ -88,8 +121,81 @@ class Delivery:
                     batch = further[before] = Batch(before, lines)
                 stream.batch = batch
 
+    def carry(self, group: Group, lists: list[bytes]) -> None:
+        """Lines without their beginnings that the convoys of a group are sent in L{finish}."""
+        self._carried.append((group, lists))
+
     def finish(self) -> None:
-        """Write what was added."""
+        """Write what is to be carried and what was added. Then those ride who have walked for long enough."""
+        if self._carried:
+            self.send_carried()
+        if self._batched:
+            self._write_batches()
+        walked, self._walked = self._walked, []
+        for stream in walked:
+            stream.ride()
+
+    def send_carried(self) -> None:
+        """Write what is to be carried."""
+        carried, self._carried = self._carried, []
+        fallen: list[Fallen] = []
+        if self._simple(carried):
+            for group, lists in carried:
+                # Noted first: who walks because its socket is full now has got this.
+                group.journal.note(lists, self.now)  # type: ignore[union-attr]
+                for convoy in group.convoys.values():
+                    convoy.send(lists, fallen)
+        else:
+            loads = self._loads(carried)
+            for group, lists in carried:
+                if group.journal is not None:
+                    group.journal.note(lists, self.now)
+            for load in loads:
+                load.send(fallen)
+        for stream, frame, taken in fallen:
+            self._fell_short(stream, frame, taken)
+
+    def _simple(self, carried: list[Carried]) -> bool:
+        """Whether nobody gets something of two groups, or too much."""
+        riders: set[Send] = set()
+        count = 0
+        size = 0
+        alone = len(carried) == 1
+        for group, lists in carried:
+            for one in lists:
+                size += len(one)
+            if len(lists) > MAX_LINES or size + len(lists) * MAX_PREFIX > self._most:
+                return False
+            if not alone:
+                for convoy in group.convoys.values():
+                    count += len(convoy.riders)
+                    riders.update(convoy.riders)
+                if len(riders) < count:
+                    return False
+        return True
+
+    def _loads(self, carried: list[Carried]) -> list[Load]:
+        """One for each rider."""
+        loads = together(
+            [
+                Load([convoy.prefix + one for one in lists], convoy.framing, convoy.riders)
+                for group, lists in carried
+                for convoy in group.convoys.values()
+            ]
+        )
+        return [load for load in loads if self._can_be_carried(load)]
+
+    def _can_be_carried(self, load: Load) -> bool:
+        """Whether it is not too much for one write; otherwise its riders walk, and get it in parts."""
+        lines = load.lines
+        if len(lines) <= MAX_LINES and sum(map(len, lines)) <= self._most:
+            return True
+        for slot in load.riders.values():
+            slot.stream.schedule()
+            slot.stream.put_back(lines)
+        return False
+
+    def _write_batches(self) -> None:
         # Streams that have got the same lines write the same bytes.
         batches: list[Batch] = []
         for stream in self._batched:
@@ -120,8 +226,7 @@ class Delivery:
         count, size, now = len(lines), len(data), self.now
         framing: Framing | None = None
         frame, length = b"", 0
-        # All streams have the same settings.
-        too_much = count > MAX_LINES or size > next(iter(streams)).most
+        too_much = count > MAX_LINES or size > self._most
         for stream in streams:
             send = stream.send
             if send is None or stream.dirty:
@@ -146,13 +251,16 @@ class Delivery:
                 stream.own_log.append(entry, count, size)
                 if taken != length:
                     stream.unsent(frame[taken:])
+                stream.walks -= 1
+                if not stream.walks:
+                    self._walked.append(stream)
             except Exception:
                 _log.failure("writing to session {session} failed", session=stream.session_id)
                 self.failed.append(stream)
 
-    def fell_short(self, stream: Stream, frame: bytes, taken: int) -> None:
+    def _fell_short(self, stream: Stream, frame: bytes, taken: int) -> None:
         """
-        Not all of a frame was sent with the others.
+        Not all of a frame was sent to a stream that rode.
 
         @param taken: bytes that were; -1 = it could not be tried.
         """

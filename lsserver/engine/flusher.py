@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from lsserver.engine.delivery import Delivery
+from lsserver.engine.delivery import Delivery, most_at_once
 
 if TYPE_CHECKING:
     from lsserver.engine.group import Group
+    from lsserver.engine.settings import EngineSettings
     from lsserver.engine.stream import Stream
 
 _log = Logger(namespace="LightstreamerLogger.pump")
@@ -31,13 +32,16 @@ class Flusher:
     """
     @ivar dirty: the streams that wait for the end of the turn.
     @ivar groups: the groups of slots that do.
+    @ivar scheduled: there will be a flush.
+    @ivar most: bytes that a stream writes at once.
     @ivar crowded: those who write now had to wait, as there are too many for one turn.
     """
 
-    def __init__(self, clock: IReactorTime, max_delay_millis: int = 0) -> None:
+    def __init__(self, clock: IReactorTime, settings: EngineSettings) -> None:
         self._clock = clock
-        self._delay = self._usual_delay = max_delay_millis / 1000
-        self._scheduled = False
+        self._delay = self._usual_delay = settings.max_delay_millis / 1000
+        self.most = most_at_once(settings)
+        self.scheduled = False
         self.dirty: list[Stream] = []
         self.crowded = False
         self._leaving: deque[Stream] = deque()
@@ -45,8 +49,8 @@ class Flusher:
 
     def schedule(self) -> None:
         """Make sure that the dirty streams are flushed."""
-        if not self._scheduled:
-            self._scheduled = True
+        if not self.scheduled:
+            self.scheduled = True
             self._clock.callLater(self._delay, self.flush)
 
     def stretch(self, seconds: float) -> None:
@@ -60,7 +64,7 @@ class Flusher:
         try:
             self.flush_groups(now)
         finally:
-            self._scheduled = False
+            self.scheduled = False
         going_on = bool(self._leaving)
         self._leaving += self.dirty
         self.dirty.clear()
@@ -91,7 +95,7 @@ class Flusher:
         if not self.groups:
             return
         groups, self.groups = self.groups, []
-        delivery = Delivery(now)
+        delivery = Delivery(now, self.most)
         for group in groups:
             group.flush(delivery, len(groups) == 1)
         delivery.finish()

@@ -64,7 +64,7 @@ class Kernel:
         self.adapter_sets: dict[str, HostedSet] = {}
         self._clock = clock
         self._wheel = Wheel(clock)
-        self._flusher = Flusher(clock, settings.max_delay_millis)
+        self._flusher = Flusher(clock, settings)
         self._failed = failed
         self._creating = 0
         self._creations: dict[Deferred[Session | None], list[Admission | Waiting]] = {}

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
-from lsserver.engine.outlet import Outlet
+from lsserver.engine.outlet import WALKS, Outlet
 from lsserver.engine.recovery import RecoveryLog
 
 if TYPE_CHECKING:
@@ -59,8 +59,9 @@ class Outbox(Outlet, ABC):
         self.framing = None
         self.metered = None
         self.batch = None
-        self.convoy = None
-        self.groups = self.joined = 0
+        self.rides = False
+        self.walks = WALKS
+        self.members = {}
         self.written_at = wheel.now()
         self.pending: list[bytes | Slot] = []
         self.own_log = RecoveryLog(0)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lsserver.engine.binding import Binding
     from lsserver.engine.connection import Framing
-    from lsserver.engine.convoy import Convoy
     from lsserver.engine.delivery import Batch
+    from lsserver.engine.journal import Journal
     from lsserver.engine.recovery import RecoveryLog
+    from lsserver.engine.slots.base import Slot
+
+WALKS = 6
+"""
+Writes to a stream for itself, and one more for each of its memberships, before it rides: to come and to go takes
+as long as some of them.
+"""
 
 
 class Outlet:
@@ -19,63 +26,111 @@ class Outlet:
     class, and within one by name.
 
     @ivar batch: what this turn's L{Delivery<lsserver.engine.delivery.Delivery>} has gathered.
-    @ivar convoy: those with whom the stream is written to, C{None} if that is done for itself.
     @ivar dirty: the flusher has the stream in its list.
     @ivar framing: makes what C{send} takes.
-    @ivar groups: how many of the session's slots are members of a group.
-    @ivar joined: data notifications that the convoy had sent when the stream came, or was last settled.
+    @ivar members: those of the session's slots that are in a group.
     @ivar metered: the connection, if its length is limited.
-    @ivar own_log: what was sent, except with the convoy.
+    @ivar own_log: what was sent, except what it has got riding since it was last settled.
+    @ivar rides: it is written to by the convoys (L{lsserver.engine.convoy}) of all groups that it is in, and by nobody
+        else.
     @ivar send: the short way to the socket, see L{IStreamConnection<lsserver.engine.connection.IStreamConnection>};
         C{None} while there is none, or what is written must be looked at one by one (polls, bandwidth).
-    @ivar written_at: when anything was written, except with the convoy, in seconds.
+    @ivar walks: writes until it may ride.
+    @ivar written_at: when anything was written, except while it rode, in seconds.
     """
 
     __slots__ = (
         "batch",
-        "convoy",
         "dirty",
         "framing",
-        "groups",
-        "joined",
+        "members",
         "metered",
         "own_log",
+        "rides",
         "send",
+        "walks",
         "written_at",
     )
 
     batch: Batch | None
-    convoy: Convoy | None
     dirty: bool
     framing: Framing | None
-    groups: int
-    joined: int
+    members: dict[Slot, None]
     metered: Binding | None
     own_log: RecoveryLog
+    rides: bool
     send: Callable[[bytes], int] | None
+    walks: int
     written_at: float
 
-    @property
-    def steady(self) -> bool:
-        """Whether the one group that it is in can have it in a convoy: nothing is to be written but what that has."""
-        return (
-            self.groups == 1
-            and self.send is not None
-            and not self.dirty
-            and self.metered is None
-            and self.batch is None
-        )
+    # Riding
+
+    def ride(self) -> None:
+        """Be written to with others from now on, if nothing but what the groups have is to be written."""
+        self.walks = WALKS + len(self.members)
+        if self.send is None or self.dirty or self.metered is not None or self.batch is not None:
+            return
+        groups = {slot.group for slot in self.members}
+        # Who has an item twice is to be written to once.
+        if groups and len(groups) == len(self.members):
+            self.rides = True
+            for slot in self.members:
+                assert slot.group is not None
+                slot.group.take_up(slot)
+
+    def walk(self) -> None:
+        """Be written to for itself from now on."""
+        self.settle()
+        self.rides = False
+        self.walks = WALKS + len(self.members)
+        for slot in self.members:
+            assert slot.group is not None
+            slot.group.set_down(slot)
+
+    def settle(self) -> None:
+        """Note in the own log what was sent while it rode."""
+        numbers: list[int] = []
+        lines: list[bytes] = []
+        new = cut = parts = 0
+        for slot, journal in zip(self.members, self.journals(), strict=True):
+            count = journal.count - slot.noted
+            if count:
+                slot.noted = journal.count
+                new += count
+                parts += 1
+                self.written_at = max(self.written_at, journal.written_at)
+                theirs, lists = journal.last(count)
+                if len(lists) < count:
+                    cut = max(cut, journal.cut)
+                numbers += theirs
+                prefix = slot.prefix
+                lines += [prefix + one for one in lists]
+        if parts > 1 or cut:
+            # The numbers of a write are all of one group, so that its lines stay in order.
+            order = sorted((number, place) for place, number in enumerate(numbers) if number > cut)
+            lines = [lines[place] for _, place in order]
+        if new > len(lines):
+            # What is older than something that is not kept is of no use.
+            self.own_log.skip(new - len(lines))
+        if lines:
+            self.own_log.append(tuple(lines), len(lines), sum(map(len, lines)))
+
+    def journals(self) -> Iterator[Journal]:
+        """Of all groups, while it rides."""
+        for slot in self.members:
+            assert slot.group is not None and slot.group.journal is not None
+            yield slot.group.journal
 
     @property
     def log(self) -> RecoveryLog:
         """What was sent, all of it."""
-        if self.convoy is not None:
-            self.convoy.settle(self)
+        if self.rides:
+            self.settle()
         return self.own_log
 
     @property
     def last_write(self) -> float:
         """When anything was written, in seconds."""
-        if self.convoy is not None:
-            self.convoy.settle(self)
+        if self.rides:
+            return max(self.written_at, max(journal.written_at for journal in self.journals()))
         return self.written_at

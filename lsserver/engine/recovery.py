@@ -64,25 +64,10 @@ class RecoveryLog:
         if size > limit >= 0:
             self._trim()
 
-    def follow(self, other: RecoveryLog, since: int) -> None:
-        """
-        Append what another log has got.
-
-        @param since: after so many lines of its.
-        """
-        missed = other.oldest - since
-        if missed > 0:
-            # What is older than something that is not kept is of no use.
-            self.received()
-            self.sent += missed
-        skip = max(0, -missed)
-        for entry in other._entries or ():
-            lines = lines_of(entry)
-            if skip < len(lines):
-                lines, skip = lines[skip:], 0
-                self.append(lines, len(lines), sum(map(len, lines)))
-            else:
-                skip -= len(lines)
+    def skip(self, count: int) -> None:
+        """So many lines were written that are not kept, so that what is older is of no use."""
+        self.received()
+        self.sent += count
 
     def _trim(self) -> None:
         """Forget the oldest lines, as many as must go."""

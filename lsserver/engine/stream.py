@@ -29,15 +29,6 @@ _log = Logger(namespace="LightstreamerLogger.pump")
 LATENESS = 1 / 64
 """Seconds. Two ticks of the wheel."""
 
-PART = 4
-"""
-This part of C{max_recovery_length} is written at once. What waits for a slow client in
-the transport, and in the kernel (C{sendbuf}), must still be remembered when its connection breaks.
-"""
-
-MAX_WRITE = 65_536
-"""Bytes written at once where nothing is remembered."""
-
 LOOP_ROOM = 14
 """Bytes kept free in a response of limited length for C{LOOP} and its argument."""
 
@@ -45,7 +36,6 @@ LOOP_ROOM = 14
 class Stream(Outbox):
     """
     @ivar binding: the connection, C{None} while unbound.
-    @ivar most: bytes written at once.
     @ivar drift: a number from 0 to 1 that differs from stream to stream, see L{Slot.after}.
     @ivar lateness: seconds by which an update may be late without the next being late as well.
     """
@@ -58,7 +48,6 @@ class Stream(Outbox):
         "dialect",
         "drift",
         "lateness",
-        "most",
         "session_id",
     )
 
@@ -79,7 +68,6 @@ class Stream(Outbox):
         self._aside: list[bytes] = []
         self._last_poll = -math.inf
         self.binding: Binding | None = None
-        self.most = settings.max_recovery_length // PART or MAX_WRITE
         self.drift = random()
         self.lateness = LATENESS + settings.max_delay_millis / 1000
 
@@ -87,8 +75,8 @@ class Stream(Outbox):
         """Write at the end of the turn."""
         if not self.dirty:
             self.dirty = True
-            if self.convoy is not None:
-                self.convoy.leave(self)
+            if self.rides:
+                self.walk()
             self.flusher.dirty.append(self)
             self.flusher.schedule()
 
@@ -101,8 +89,9 @@ class Stream(Outbox):
         if binding is not None and binding.connection.writable:
             seconds = self.settings.session_recovery_millis / 1000
             self.own_log.age(now, seconds)
-            if self.convoy is not None:
-                self.convoy.age(now, seconds)
+            if self.rides:
+                for journal in self.journals():
+                    journal.age(now, seconds)
 
     # Bound and unbound
 
@@ -153,15 +142,15 @@ class Stream(Outbox):
         send = None
         if binding is not None and not binding.polling and not self.bandwidth.limited and binding.connection.writable:
             send = binding.connection.send
-        if self.convoy is not None and send != self.send:
-            self.convoy.leave(self)
+        if self.rides and send != self.send:
+            self.walk()
         self.send = send
 
     def unbind(self) -> Binding | None:
         """Let go of the connection without a word; gives back what was bound."""
         binding, self.binding = self.binding, None
-        if self.convoy is not None:
-            self.convoy.leave(self)
+        if self.rides:
+            self.walk()
         self.send = self.metered = None
         self._aside.clear()
         if binding is not None:
@@ -245,12 +234,12 @@ class Stream(Outbox):
     def _send(self, binding: Binding, lines: list[bytes], now: float) -> None:
         """Data notifications, all in one write."""
         data = lines[0] if len(lines) == 1 else b"".join(lines)
-        if self.send is not None and self.metered is None and len(data) <= self.most:
+        if self.send is not None and self.metered is None and len(data) <= self.flusher.most:
             self.own_log.append(data if len(lines) == 1 else tuple(lines), len(lines), len(data))
             self.written_at = now
             self._send_at_once(self.send, data)
             return
-        if len(data) > self.most and not binding.polling:
+        if len(data) > self.flusher.most and not binding.polling:
             lines = self._first_part(lines)
             data = b"".join(lines)
         room = binding.room
@@ -283,7 +272,7 @@ class Stream(Outbox):
     def _first_part(self, lines: list[bytes]) -> list[bytes]:
         """What may be written at once, a line at least. The rest is encoded, so it goes first next time."""
         fitting, size = 1, len(lines[0])
-        while fitting < len(lines) and size + len(lines[fitting]) <= self.most:
+        while fitting < len(lines) and size + len(lines[fitting]) <= self.flusher.most:
             size += len(lines[fitting])
             fitting += 1
         self.put_back(lines[fitting:])

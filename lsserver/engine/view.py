@@ -144,7 +144,7 @@ class View(ABC, Generic[S]):
         The line that takes the client of C{slot} to C{update}; from now on it holds that.
         """
         if not slot.prefix or len(self.slots) == 1:
-            return self._line_for_one(update, slot)
+            return self.line_for_one(update, slot)
         steps = update.steps
         key = id(slot.sent) * 4 + slot.diffs
         step = steps.get(key) if steps is not None else None
@@ -159,7 +159,7 @@ class View(ABC, Generic[S]):
     def line_if_news(self, update: Update, slot: Receiver) -> bytes | None:
         """As L{line}, but C{None} if the client holds that vector already."""
         if not slot.prefix or len(self.slots) == 1:
-            return None if slot.sent == update.vector else self._line_for_one(update, slot)
+            return None if slot.sent == update.vector else self.line_for_one(update, slot)
         steps = update.steps
         key = id(slot.sent) * 4 + slot.diffs
         step = steps.get(key) if steps is not None else None
@@ -173,12 +173,17 @@ class View(ABC, Generic[S]):
             line = self._line(step, slot.prefix)
         return line
 
-    def _line_for_one(self, update: Update, slot: Receiver) -> bytes:
+    def line_for_one(self, update: Update, slot: Receiver) -> bytes:
         """
         As L{line}, for the only slot of the view, or for the leader of a group, whose lines have no beginning: nobody
         else goes the same way, so that nothing is kept of it.
         """
-        body, slot.sent = self._way(slot.sent, update.vector, slot.diffs)
+        base = slot.sent
+        if base is not None and self._orders is None and self._delta:
+            # The usual case of L{_way}.
+            slot.sent = update.vector
+            return slot.prefix + self.codec.body(base, update.vector) + self.codec.terminator
+        body, slot.sent = self._way(base, update.vector, slot.diffs)
         return slot.prefix + body + self.codec.terminator
 
     def _made(self, update: Update, key: int, slot: Receiver) -> Step:

@@ -432,12 +432,13 @@ class Failures(Base):
         self.say("0", item="other")
         other.read()
         view = self.slot(self.clients[0]).view
-        line = MergeView.line_if_news
-        self.patch(
-            MergeView,
-            "line_if_news",
-            lambda seen, update, slot: 1 / 0 if seen is view else line(seen, update, slot),
-        )
+        for name in ("line_if_news", "line_for_one"):
+            line = getattr(MergeView, name)
+            self.patch(
+                MergeView,
+                name,
+                lambda seen, update, slot, line=line: 1 / 0 if seen is view else line(seen, update, slot),
+            )
         self.say("1")
         self.say("1", item="other")
         self.assertEqual(other.read(), ["U,1,1,1"])

@@ -37,38 +37,40 @@ class Feed:
     def __init__(self, data: BenchData, rate: float, burst: int, items: int, size: int, kind: str) -> None:
         self._listener = data.listener
         self._clock = data.clock
-        self._period = burst / rate
+        self._period = round(burst / rate * 1e9)
         self._burst = burst
         self._items = [f"item{number:04}" for number in range(items)]
         head = len("U,1,1,k00|UPDATE|\r\n" if kind == "keyed" else "U,1,1,\r\n")
-        self._tail = numbers(size - head - len("101.25|101.27|T=0123456789012345#0|"))
+        self._tail = numbers(size - head - len("101.25|101.27|T=0123456789012345#0 "))
         self._keyed = kind == "keyed"
         self._apart = kind == "apart"
         self._sent = 0
-        self._due = time.monotonic()
+        self._due = time.monotonic_ns()
 
     def go_on(self) -> None:
         """Send what is due, and come back for the next."""
-        while self._due <= time.monotonic():
+        items, clock = self._items, time.monotonic_ns
+        now = clock()
+        while self._due <= now:
             self._due += self._period
             for _ in range(self._burst):
-                turn, place = divmod(self._sent, len(self._items))
-                number = place * STRIDE % len(self._items)
+                turn, place = divmod(self._sent, len(items))
+                number = place * STRIDE % len(items)
                 cents = (turn + number) * 7 % 100
-                now = time.monotonic_ns() // 1000
+                now = clock()
                 event = {
                     "bid": f"101.{cents:02}",
                     "ask": f"102.{cents:02}",
-                    "text": f"T={now:016}#{number}|{self._tail}",
+                    "text": f"T={now // 1000:016}#{number} {self._tail}",
                 }
                 if self._keyed:
                     event["key"] = f"k{turn % KEYS:02}"
                     event["command"] = "ADD" if turn < KEYS else "UPDATE"
                 self._sent += 1
-                self._listener.update(self._items[number], event, False)
+                self._listener.update(items[number], event, False)
             if self._apart:
                 break
-        self._clock.callLater(max(0.0, self._due - time.monotonic()), self.go_on)
+        self._clock.callLater(max(0.0, (self._due - clock()) / 1e9), self.go_on)
 
 
 class BenchData(DataProvider):

@@ -133,7 +133,9 @@ class MergeView(View["Slot"]):
         if news:
             self.steps += 1
             for leader in self.leaders:
-                leader.mark()
+                if not leader.pending:
+                    leader.pending = True
+                    leader.stream.enqueue(leader)
             if self.idle:
                 self._tell()
         if self.queued:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
+import sys
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable
@@ -49,6 +50,7 @@ class Slot(ABC):
         an empty tuple, which costs no memory, as long as there are none.
     @ivar group: those whom it goes with. The leader of the group has the state meanwhile: what the client
         holds, what waits, and what is counted are to be found there.
+    @ivar noted: lists that the group's journal had when the stream was last settled, while it rides.
     @ivar period: seconds between updates, 0 = no frequency limit.
     @ivar ready: the slot has what it was to start with; real-time updates may follow.
     @ivar lost: events lost and not yet told to the client.
@@ -64,6 +66,7 @@ class Slot(ABC):
         "index",
         "lost",
         "lost_total",
+        "noted",
         "period",
         "pending",
         "prefix",
@@ -102,6 +105,7 @@ class Slot(ABC):
         self.sent: Vector | None = None
         self.head: deque[Update | bytes] | tuple[()] = ()
         self.group: Group | None = None
+        self.noted = 0
         self.pending = False
         self.ready = False
         self.wake_at = 0.0
@@ -187,6 +191,10 @@ class Slot(ABC):
         @param most: updates and markers at most.
         @return: True if there is more.
         """
+
+    def take_all(self, lists: list[bytes], now: float) -> None:
+        """As L{take}, for the leader of a group: everything that there is, and there is no limit."""
+        self.take(lists, now, sys.maxsize)
 
     def take_head(self, lines: list[bytes], most: int) -> int:
         """Snapshot and markers; gives the number of lines that may still be taken, 0 if none."""

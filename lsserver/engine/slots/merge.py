@@ -61,6 +61,13 @@ class MergeSlot(Slot):
         view.rest(self)
         return False
 
+    def take_all(self, lists: list[bytes], now: float) -> None:
+        """As in L{Slot}. What leads others is ready and waits for nothing."""
+        update = self.view.current
+        if update is not None and update.vector != self.sent:
+            lists.append(self.view.line_for_one(update, self))
+            self.realtime += 1
+
     def fire(self) -> None:
         """As in L{Slot}. While the slot slept it was told nothing, so it looks by itself whether there is news."""
         stream = self.stream
