@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
-from lsserver.engine.outlet import WALKS, Outlet
+from lsserver.engine.outlet import Outlet
 from lsserver.engine.recovery import RecoveryLog
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Outbox(Outlet, ABC):
         self.metered = None
         self.batch = None
         self.rides = False
-        self.walks = WALKS
+        self.walks = 1
         self.members = {}
         self.written_at = wheel.now()
         self.pending: list[bytes | Slot] = []

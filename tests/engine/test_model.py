@@ -65,6 +65,7 @@ class Machine(RuleBasedStateMachine):
         ),
         min_length=st.sampled_from([None, 50]),
         patient=st.booleans(),
+        riding=st.booleans(),
         options=st.sampled_from(
             [{}, {}, {"delta_delivery": False}, {"max_delay_millis": 30}, {"min_interpoll_millis": 300}]
         ),
@@ -76,11 +77,13 @@ class Machine(RuleBasedStateMachine):
         orders: list[tuple[str, ...]],
         min_length: int | None,
         patient: bool,
+        riding: bool,
         options: dict[str, Any],
         data: st.DataObject,
     ) -> None:
         """The server, with the diffs that its adapter declares for each new subscription, and the first clients."""
         self.patient = patient
+        self.riding = riding
         self.world = World(
             max_buffer_size=HISTORY,
             session_timeout_millis=10**9,
@@ -158,6 +161,7 @@ class Machine(RuleBasedStateMachine):
                     self.world.data.update(item.name, event, snapshot)
             if pause is not None:
                 self.world.advance(pause)
+                self.let_ride()
 
     @rule(index=st.integers(0, 3))
     def end_of_snapshot(self, index: int) -> None:
@@ -302,11 +306,20 @@ class Machine(RuleBasedStateMachine):
     def turn(self) -> None:
         """The end of a turn."""
         self.world.turn()
+        self.let_ride()
+
+    def let_ride(self) -> None:
+        """Streams ride as soon as they may, and not after some writes: here nobody writes often."""
+        if self.riding:
+            for session in self.world.kernel.sessions.values():
+                if not session.stream.rides:
+                    session.stream.ride()
 
     @rule(seconds=st.sampled_from([0.02, 0.3, 2]))
     def advance(self, seconds: float) -> None:
         """Time passes."""
         self.world.advance(seconds)
+        self.let_ride()
 
     # What must hold
 
