@@ -138,7 +138,7 @@ def items(settings: Settings) -> Outcome:
             apart=True,
             items=count,
             per_client=count // clients,
-            seconds=1.0,
+            seconds=1.25,
             warm=0.4,
             calm=True,
         )
@@ -157,7 +157,7 @@ def subscriptions(settings: Settings) -> Outcome:
             apart=True,
             items=20 * count,
             per_client=count,
-            seconds=1.0,
+            seconds=1.25,
             warm=0.4,
             at_once=2,
             calm=True,
