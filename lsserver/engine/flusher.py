@@ -34,7 +34,7 @@ class Flusher:
     @ivar groups: the groups of slots that do.
     @ivar scheduled: there will be a flush.
     @ivar most: bytes that a stream writes at once.
-    @ivar crowded: those who write now had to wait, as there are too many for one turn.
+    @ivar gone: the part of a crowd, who are too many for one turn, that has had its turn; 0.0 if there is no crowd.
     """
 
     def __init__(self, clock: IReactorTime, settings: EngineSettings) -> None:
@@ -43,7 +43,8 @@ class Flusher:
         self.most = most_at_once(settings)
         self.scheduled = False
         self.dirty: list[Stream] = []
-        self.crowded = False
+        self.gone = 0.0
+        self._crowd = 0
         self._leaving: deque[Stream] = deque()
         self.groups: list[Group] = []
 
@@ -76,6 +77,9 @@ class Flusher:
         seconds, leaving = self._clock.seconds, self._leaving
         now = seconds()
         end = now + LONGEST
+        if self._crowd:
+            self._crowd = max(self._crowd, len(leaving))
+            self.gone = 1.0 - len(leaving) / self._crowd
         while leaving and now < end:
             stream = leaving.popleft()
             try:
@@ -86,9 +90,11 @@ class Flusher:
             # Of each by itself: when its next updates are due depends on it, and those who were written to one after
             # the other must not all be due at once then.
             now = seconds()
-        self.crowded = bool(leaving)
         if leaving:
+            self._crowd = max(self._crowd, len(leaving))
             self._clock.callLater(0, self._write)
+        else:
+            self._crowd, self.gone = 0, 0.0
 
     def flush_groups(self, now: float) -> None:
         """Let the groups write. Afterwards their members have for themselves what they could not send."""

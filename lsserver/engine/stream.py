@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from random import random
 from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
@@ -36,7 +35,6 @@ LOOP_ROOM = 14
 class Stream(Outbox):
     """
     @ivar binding: the connection, C{None} while unbound.
-    @ivar drift: a number from 0 to 1 that differs from stream to stream, see L{Slot.after}.
     @ivar lateness: seconds by which an update may be late without the next being late as well.
     """
 
@@ -46,7 +44,6 @@ class Stream(Outbox):
         "_last_poll",
         "binding",
         "dialect",
-        "drift",
         "lateness",
         "session_id",
     )
@@ -68,7 +65,6 @@ class Stream(Outbox):
         self._aside: list[bytes] = []
         self._last_poll = -math.inf
         self.binding: Binding | None = None
-        self.drift = random()
         self.lateness = LATENESS + settings.max_delay_millis / 1000
 
     def schedule(self) -> None:

@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from lsserver.engine.flusher import LONGEST
-from lsserver.engine.slots.base import DRIFT, FIRST_DRIFT
+from lsserver.engine.slots.base import STRETCH
 from lsserver.engine.stream import LATENESS
 from lsserver.engine.wheel import TICK, Wheel
 from tests.engine.world import FakeClient, World
@@ -56,8 +56,6 @@ class CrowdCase(SynchronousTestCase):
             client = self.world.session()
             client.subscribe(1, "MERGE", "item", "a", more)
             client.read()
-            assert client.session is not None
-            client.session.stream.drift = number / count
             client.connection.write = self.slow(number, seconds)  # type: ignore[method-assign]
             self.clients.append(client)
 
@@ -119,7 +117,7 @@ class Writes(CrowdCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
 
 
-class Drift(CrowdCase):
+class Stretched(CrowdCase):
     """Limited sessions that began together do not stay together, and nobody gets more or much less than he may."""
 
     def intervals(self) -> list[float]:
@@ -143,13 +141,36 @@ class Drift(CrowdCase):
         first = [self.times(number)[:2] for number in range(200)]
         for before, after in first:
             self.assertGreaterEqual(after - before, 1.0 - LATENESS)
-            self.assertLessEqual(after - before, 1.0 + FIRST_DRIFT + 0.2)
+            self.assertLessEqual(after - before, 1.0 + STRETCH + 0.2)
         self.assertGreater(self.span(begin + 1), 0.4)
         for number in range(200):
             times = [when for when in self.times(number) if when >= begin + 3]
             for one, other in zip(times, times[1:], strict=False):
                 self.assertGreaterEqual(other - one, 1.0 - LATENESS)
-                self.assertLessEqual(other - one, 1.0 + DRIFT + 0.034)
+                self.assertLessEqual(other - one, 1.0 + 0.034)
+
+    def test_in_order_and_evenly(self) -> None:
+        """There is room between one and the next everywhere, and most intervals are as long as they are to be."""
+        self.come(200, 0.001, "LS_requested_max_frequency=1")
+        self.feed(4)
+        first, second = ([self.times(number)[place] for number in range(200)] for place in (0, 1))
+        self.assertEqual(sorted(first), first)
+        order = sorted(range(200), key=second.__getitem__)
+        # Those who are due in the same tick of the wheel may change places.
+        self.assertLess(max(abs(number - place) for place, number in enumerate(order)), 10)
+        # As close as they can be written to there would be 62 of them in this time.
+        closest = max(sum(1 for other in second if one <= other < one + 1 / 16) for one in second)
+        self.assertLess(closest, 35)
+        longer = [after - before - 1 for before, after in zip(first, second, strict=True)]
+        self.assertLess(abs(sum(longer) / 200 - STRETCH / 2), 0.02)
+
+    def test_short_intervals(self) -> None:
+        """Are longer by a quarter at most."""
+        self.come(100, 0.001, "LS_requested_max_frequency=5")
+        self.feed(2)
+        for number in range(100):
+            before, after = self.times(number)[:2]
+            self.assertLess(after - before, 0.2 * 1.25 + 0.02)
 
     def test_nobody_gets_more_than_he_may(self) -> None:
         for mode, frequency in (("MERGE", 1.0), ("MERGE", 8.0)):

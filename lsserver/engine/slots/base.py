@@ -24,15 +24,14 @@ if TYPE_CHECKING:
 MAX_LINES = 256
 """A slot with a long queue lets others have their turn after so many lines."""
 
-FIRST_DRIFT = 1 / 4
+STRETCH = 1 / 4
 """
-Seconds, at most, by which the interval after a first update, or the first after a pause, is longer than it
-must be when more updates are due than go out in a turn. Short intervals are longer by a quarter at most.
-Once is better than again and again: those who stay close together are late whenever the processor is a little slower.
+Seconds by which the interval is longer after a first update, or the first after a pause, for the last of a crowd that
+is too many for one turn; for those before it less, in proportion. Short intervals are longer by a quarter at most. So
+the crowd keeps its order, and there is room between one and the next everywhere. If it were left to chance how much
+longer, some would still be due as close together as the processor can write, and if it is a little slower in a later
+second, all who come after them are late.
 """
-
-DRIFT = 1 / 64
-"""The same of each later interval, as long as there are too many. Short ones are longer by a sixteenth at most."""
 
 NEVER = -math.inf
 """When an update was last due, before the first. One number for all: there may be very many slots."""
@@ -270,10 +269,8 @@ class Slot(ABC):
         late = now - due
         if late >= stream.lateness:
             due = now
-        if stream.flusher.crowded:
-            # Sessions that are due together drift apart: at once if they have just begun, then by little and little.
-            first = late > self.period
-            due += stream.drift * (min(self.period / 4, FIRST_DRIFT) if first else min(self.period / 16, DRIFT))
+        if late > self.period:
+            due += stream.flusher.gone * min(self.period / 4, STRETCH)
         return due + self.period
 
     def suppressed(self) -> int:
