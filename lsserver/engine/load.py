@@ -32,8 +32,11 @@ _log = Logger(namespace="LightstreamerLogger.kernel")
 PERIOD = 0.1
 """Seconds between two looks."""
 
-LATE_LOOKS = 2
-"""So many late looks in a row are an overload; a single one is a long turn."""
+LATE_LOOKS = 3
+"""
+So many late looks in a row are an overload. Fewer are long turns: ten thousand clients that come at once make two, and
+nobody else is served sooner if the last of them are sent away.
+"""
 
 CALM_LOOKS = 10
 """So many good looks in a row are the end of it."""

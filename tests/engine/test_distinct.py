@@ -45,6 +45,23 @@ class Snapshots(DistinctCase):
         lines += self.client.read()
         self.assertEqual(lines, [*SUBSCRIBED, "U,1,1,n-1", "U,1,1,n", "EOS,1,1", "U,1,1,n+1", "CS,1,1"])
 
+    def test_others_have_their_turn_in_between(self) -> None:
+        """A long snapshot gives way to those who wait behind it, where lines are counted out."""
+        self.world.metadata.answers["grant_items"] = ItemGrant(distinct_snapshot_length=40)
+        self.client.lose()
+        self.client.bind("LS_recovery_from=0&LS_polling=true")
+        self.subscribe()
+        self.client.subscribe(2, "MERGE", "other", "t", "")
+        self.events(*map(str, range(40)), snapshot=True)
+        self.world.data.end_of_snapshot("news")
+        self.world.data.update("other", {"t": "x"}, False)
+        self.world.advance(1)
+        self.client.bind("LS_polling=true")
+        lines = [line for line in self.client.read() if line.startswith(("U,", "EOS"))]
+        self.assertEqual(lines.index("U,2,1,x"), 16)
+        lines.remove("U,2,1,x")
+        self.assertEqual(lines, [*(f"U,1,1,{number}" for number in range(40)), "EOS,1,1"])
+
     def test_held_until_it_is_complete(self) -> None:
         """adapters-api.md 14."""
         self.subscribe()

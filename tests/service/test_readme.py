@@ -19,7 +19,7 @@ class ReadmeTests(TestCase):
     async def test_the_adapter_in_ten_lines(self) -> None:
         cwd = folder(self)
         (code,) = re.findall(r"```python\n# clock.py\n(.*?)```", README, re.DOTALL)
-        (option,) = re.findall(r"^twistd -n lsserver (--adapter .*)$", README, re.MULTILINE)
+        (option,) = re.findall(r"^\.venv/bin/twistd -n lsserver (--adapter .*)$", README, re.MULTILINE)
         (cwd / "clock.py").write_text(code)
         server = start(self, "-n", "lsserver", "--no-demo", "--port", "0", *option.split(), cwd=cwd)
         url = await server.url()
