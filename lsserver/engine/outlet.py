@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -88,9 +88,10 @@ class Outlet:
             slot.group.set_down(slot)
 
     def settle(self) -> None:
-        """Note in the own log what was sent while it rode."""
+        """Note in the own log what was sent while it rode, as much of it as that keeps."""
         numbers: list[int] = []
-        lines: list[bytes] = []
+        lists: list[bytes] = []
+        prefixes: list[bytes] = []
         new = cut = parts = 0
         for slot, journal in zip(self.members, self.journals(), strict=True):
             count = journal.count - slot.noted
@@ -99,21 +100,31 @@ class Outlet:
                 new += count
                 parts += 1
                 self.written_at = max(self.written_at, journal.written_at)
-                theirs, lists = journal.last(count)
-                if len(lists) < count:
+                theirs, their_lists = journal.last(count)
+                if len(theirs) < count:
                     cut = max(cut, journal.cut)
                 numbers += theirs
-                prefix = slot.prefix
-                lines += [prefix + one for one in lists]
-        if parts > 1 or cut:
-            # The numbers of a write are all of one group, so that its lines stay in order.
-            order = sorted((number, place) for place, number in enumerate(numbers) if number > cut)
-            lines = [lines[place] for _, place in order]
-        if new > len(lines):
+                lists += their_lists
+                prefixes += [slot.prefix] * len(theirs)
+        if not new:
+            return
+        # The numbers of a write are all of one group, so that its lines stay in order.
+        order: Sequence[int] = (
+            range(len(numbers)) if parts == 1 else sorted(range(len(numbers)), key=numbers.__getitem__)
+        )
+        limit, size = self.own_log.limit, 0
+        lines: list[bytes] = []
+        for place in reversed(order):
+            size += len(prefixes[place]) + len(lists[place])
             # What is older than something that is not kept is of no use.
+            if numbers[place] <= cut or size > limit >= 0:
+                size -= len(prefixes[place]) + len(lists[place])
+                break
+            lines.append(prefixes[place] + lists[place])
+        if new > len(lines):
             self.own_log.skip(new - len(lines))
         if lines:
-            self.own_log.append(tuple(lines), len(lines), sum(map(len, lines)))
+            self.own_log.append(tuple(reversed(lines)), len(lines), size)
 
     def journals(self) -> Iterator[Journal]:
         """Of all groups, while it rides."""
