@@ -159,11 +159,9 @@ class Delivery:
         """Whether nobody gets something of two groups, or too much."""
         riders: set[Send] = set()
         count = 0
-        size = 0
         alone = len(carried) == 1
         for group, lists in carried:
-            for one in lists:
-                size += len(one)
+            size = len(lists[0]) if len(lists) == 1 else sum(map(len, lists))
             if len(lists) > MAX_LINES or size + len(lists) * MAX_PREFIX > self._most:
                 return False
             if not alone:
