@@ -31,11 +31,17 @@ def _count_with_cuts(s: Script, *cuts: str) -> None:
     for sub in subs:
         s.until(sub, "subscribed")
     s.leave_out(*subs)
-    s.data("count", items=[RAW, MERGE, DISTINCT, COMMAND], upto=COUNT, rate=50, padding=50)
+    items, size = [RAW, MERGE, DISTINCT, COMMAND], COUNT // (len(cuts) + 1)
+    s.data("count", items=items, upto=size, rate=50, padding=50)
     for number, cut in enumerate(cuts, 1):
-        s.until("raw", "update", count=number * COUNT // (len(cuts) + 1))
+        # An SDK on a slow machine may be seconds behind. It must not have everything when the connection is cut, so
+        # that the next part begins when it has the one before.
+        done = number * size
+        s.until("raw", "update", RAW, "*", [str(done), "*"])
+        s.data("count", items=items, first=done + 1, upto=done + size, rate=25, padding=50)
+        s.until("raw", "update", count=done + 5)
         s.step("outside", what=cut)
-        s.until("raw", "update", count=number * COUNT // (len(cuts) + 1) + 10)
+        s.until("raw", "update", count=done + 15)
     s.until("raw", "update", RAW, "*", [str(COUNT), "*"])
     s.until("merge", "update", MERGE, "*", [str(COUNT), "*"])
     s.until("distinct", "update", DISTINCT, "*", [str(COUNT)])
