@@ -437,6 +437,15 @@ class Recovery(Base):
         )
         self.assertGreater(len(lines), 1_000 // 28 - 2)
 
+    def test_nothing_is_kept_without_recovery(self) -> None:
+        """Lines are only counted."""
+        self.use(session_recovery_millis=0)
+        before = self.last(self.clients[0])
+        self.say("1", "2")
+        log = self.stream(self.clients[0]).log
+        self.assertEqual((log.sent, log.oldest, log.size), (before + 2, before + 2, 0))
+        self.assertEqual(self.group().journal.size, 0)
+
     def test_skipped_lines(self) -> None:
         """They count, and what is older is of no use."""
         log = RecoveryLog(-1)
