@@ -8,7 +8,6 @@ are queued, see L{lsserver.adapters.reactor_calls}.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from threading import get_ident
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -145,10 +144,9 @@ class ItemEventListener:
 
     def update(self, item_name: str, item_event: Mapping[str, FieldValue], issnapshot: bool = False) -> None:
         """See L{IItemEventListener}."""
-        if not isinstance(item_name, str):
-            _check_item(item_name)
+        _check_item(item_name)
         event = checked_event(item_event)
-        if get_ident() == self._calls.thread:
+        if self._calls.here():
             self.sink.update(item_name, event, bool(issnapshot))
         else:
             self._calls.queue(self._update, self._numbers.get(item_name), item_name, event, bool(issnapshot))

@@ -40,7 +40,6 @@ class ReactorCalls:
     """
     Calls from any thread, made in the thread that created this object.
 
-    @ivar thread: the number of that thread.
     @param label: the adapter in log lines.
     @param limit: how many calls may wait, in round figures: each thread may add one.
     """
@@ -50,7 +49,7 @@ class ReactorCalls:
         self._label = label
         self._limit = limit
         self._patience = patience
-        self.thread = get_ident()
+        self._thread = get_ident()
         self._queue: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         # Guards what is below. The queue needs no guard: both of its ends are atomic.
         self._room = Condition()
@@ -68,7 +67,7 @@ class ReactorCalls:
 
     def here(self) -> bool:
         """Whether this is the reactor thread."""
-        return get_ident() == self.thread
+        return get_ident() == self._thread
 
     def queue(self, function: Callable[..., None], *args: Any) -> None:
         """

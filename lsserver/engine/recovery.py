@@ -25,10 +25,9 @@ class RecoveryLog:
         progressive number of the newest.
     @ivar limit: bytes to keep at most, or -1.
     @ivar size: bytes that are kept.
-    @ivar marked_at: when L{age} last forgot something.
     """
 
-    __slots__ = ("_entries", "_old", "limit", "marked_at", "sent", "size")
+    __slots__ = ("_entries", "_marked_at", "_old", "limit", "sent", "size")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -37,7 +36,7 @@ class RecoveryLog:
         self._entries: deque[Entry] | None = None
         self.size = 0
         self._old = 0
-        self.marked_at = 0.0
+        self._marked_at = 0.0
 
     @property
     def oldest(self) -> int:
@@ -93,14 +92,14 @@ class RecoveryLog:
         Forget what had been sent already C{seconds} or more ago. To be called now and
         then: lines live for twice that time and the time between two calls, at most.
         """
-        if now - self.marked_at < seconds:
+        if now - self._marked_at < seconds:
             return
         for _ in range(self._old):
             self.size -= sum(map(len, self._forget()))
         self._old = len(self._entries or ())
         if not self._old:
             self._entries = None
-        self.marked_at = now
+        self._marked_at = now
 
     def received(self) -> None:
         """The client has proved that it got everything: nothing needs to be kept."""

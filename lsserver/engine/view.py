@@ -178,12 +178,7 @@ class View(ABC, Generic[S]):
         As L{line}, for the only slot of the view, or for the leader of a group, whose lines have no beginning: nobody
         else goes the same way, so that nothing is kept of it.
         """
-        base = slot.sent
-        if base is not None and self._orders is None and self._delta:
-            # The usual case of L{_way}.
-            slot.sent = update.vector
-            return slot.prefix + self.codec.body(base, update.vector) + self.codec.terminator
-        body, slot.sent = self._way(base, update.vector, slot.diffs)
+        body, slot.sent = self._way(slot.sent, update.vector, slot.diffs)
         return slot.prefix + body + self.codec.terminator
 
     def _made(self, update: Update, key: int, slot: Receiver) -> Step:

@@ -133,9 +133,7 @@ class MergeView(View["Slot"]):
         if news:
             self.steps += 1
             for leader in self.leaders:
-                if not leader.pending:
-                    leader.pending = True
-                    leader.stream.enqueue(leader)
+                leader.mark()
             if self.idle:
                 self._tell()
         if self.queued:
