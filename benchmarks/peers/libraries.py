@@ -104,6 +104,21 @@ class Websockets:
 
 
 @dataclass(frozen=True)
+class PythonFloor:
+    """As the floor in C, in Python: what an interpreter needs for C{send} alone."""
+
+    name: str = "Python floor"
+
+    def missing(self) -> str | None:
+        """Nothing."""
+        return None
+
+    def measure(self, load: Load) -> Figures:
+        """As L{benchmarks.contenders.Contender}."""
+        return publishing([sys.executable, str(HERE / "peers" / "send_server.py")], load)
+
+
+@dataclass(frozen=True)
 class Autobahn:
     """The Python package C{autobahn} on Twisted, with its own C{sendPreparedMessage}."""
 
