@@ -30,7 +30,7 @@ from lsserver.adapters.adapter_set import AdapterOptions, AdapterSet, SetOptions
 from lsserver.adapters.literal import LiteralBasedProvider
 from lsserver.adapters.providers import DataProvider
 from lsserver.engine.client import Client
-from lsserver.engine.connection import IStreamConnection
+from lsserver.engine.connection import IStreamConnection, Sender
 from lsserver.engine.kernel import Kernel
 from lsserver.engine.settings import EngineSettings
 from lsserver.remote.data import RemoteDataProvider
@@ -71,6 +71,10 @@ class Sink:
     websocket = True
     writable = True
     framing = TextFramer(1 << 20)
+
+    @property
+    def sender(self) -> Sender | None:
+        return self
 
     def send(self, data: bytes) -> int:
         return len(data)

@@ -1,6 +1,7 @@
 """
 The floor of an interpreter: as C{cserver.c}, in Python, with nothing of a server that a fan-out can do without: no
-reactor, no library, no sessions, nothing kept of what was sent. python send_server.py PORT SUBSCRIPTIONS ITEMS RATE BURST SIZE.
+reactor, no library, no sessions, nothing kept of what was sent. C{python send_server.py PORT SUBSCRIPTIONS ITEMS RATE
+BURST SIZE}.
 """
 
 import base64
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from feeding import Feed
 
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+UPGRADED = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
 SUBOK = b"\x81\x05SUBOK"
 KEY = re.compile(rb"Sec-WebSocket-Key: (\S+)")
 SUBSCRIBE = re.compile(rb"SUB (\d+)")
@@ -35,7 +37,9 @@ def answer(connection: socket.socket, data: bytes) -> int:
     key = KEY.search(data)
     if key is not None:
         accept = base64.b64encode(hashlib.sha1(key[1] + MAGIC).digest())
-        head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+        head = (
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+        )
         connection.send(head + accept + b"\r\n\r\n")
     found = SUBSCRIBE.findall(data)
     for number in found:

@@ -10,17 +10,14 @@ it walks: it leaves the convoys of all its groups, its own log is brought up to 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
 
 if TYPE_CHECKING:
-    from lsserver.engine.connection import Framing
+    from lsserver.engine.connection import Framing, Sender
     from lsserver.engine.slots.base import Slot
     from lsserver.engine.stream import Stream
-
-Send = Callable[[bytes], int]
 
 Fallen = tuple["Stream", bytes, int]
 """Who has not taken all of a frame, the frame, and how much it has taken; -1 = it could not be tried."""
@@ -40,7 +37,7 @@ class Convoy:
     def __init__(self, prefix: bytes, framing: Framing) -> None:
         self.prefix = prefix
         self.framing = framing
-        self.riders: dict[Send, Slot] = {}
+        self.riders: dict[Sender, Slot] = {}
 
     def send(self, lists: list[bytes], fallen: list[Fallen]) -> None:
         """
@@ -65,7 +62,7 @@ class Load:
 
     __slots__ = ("framing", "lines", "riders")
 
-    def __init__(self, lines: list[bytes], framing: Framing, riders: dict[Send, Slot]) -> None:
+    def __init__(self, lines: list[bytes], framing: Framing, riders: dict[Sender, Slot]) -> None:
         self.lines = lines
         self.framing = framing
         self.riders = riders
@@ -79,19 +76,19 @@ def together(loads: list[Load]) -> list[Load]:
     """The same lines in the same order for everybody, but one load only for each."""
     # A way is what somebody gets of them: the numbers of some, the first being nothing at all.
     ways: list[tuple[int, ...]] = [()]
-    way_of: dict[Send, int] = {}
+    way_of: dict[Sender, int] = {}
     for number, load in enumerate(loads):
         longer: dict[int, int] = {}
-        for send in load.riders:
-            before = way_of.get(send, 0)
+        for sender in load.riders:
+            before = way_of.get(sender, 0)
             way = longer.get(before)
             if way is None:
                 way = longer[before] = len(ways)
                 ways.append((*ways[before], number))
-            way_of[send] = way
-    riders: list[dict[Send, Slot]] = [{} for _ in ways]
-    for send, way in way_of.items():
-        riders[way][send] = loads[ways[way][0]].riders[send]
+            way_of[sender] = way
+    riders: list[dict[Sender, Slot]] = [{} for _ in ways]
+    for sender, way in way_of.items():
+        riders[way][sender] = loads[ways[way][0]].riders[sender]
     return [
         Load([line for number in way for line in loads[number].lines], loads[way[0]].framing, those)
         for way, those in zip(ways, riders, strict=True)
@@ -99,14 +96,14 @@ def together(loads: list[Load]) -> list[Load]:
     ]
 
 
-def send_all(riders: dict[Send, Slot], frame: bytes, fallen: list[Fallen]) -> None:
+def send_all(riders: dict[Sender, Slot], frame: bytes, fallen: list[Fallen]) -> None:
     """
     Send the same to many. The memory of a thousand sessions is in no cache, so nothing is touched but what sends.
     """
     length = len(frame)
-    for send in riders:
+    for sender in riders:
         try:
-            taken = send(frame)
+            taken = sender.send(frame)
         except OSError:
             # No room in the socket; or it is broken, which the reactor finds out by itself.
             taken = 0
@@ -114,4 +111,4 @@ def send_all(riders: dict[Send, Slot], frame: bytes, fallen: list[Fallen]) -> No
             _log.failure("writing to a session failed")
             taken = -1
         if taken != length:
-            fallen.append((riders[send].stream, frame, taken))
+            fallen.append((riders[sender].stream, frame, taken))

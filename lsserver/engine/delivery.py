@@ -18,8 +18,8 @@ from lsserver.engine.convoy import Load, together
 from lsserver.engine.recovery import Entry, lines_of
 
 if TYPE_CHECKING:
-    from lsserver.engine.connection import Framing
-    from lsserver.engine.convoy import Fallen, Send
+    from lsserver.engine.connection import Framing, Sender
+    from lsserver.engine.convoy import Fallen
     from lsserver.engine.group import Group
     from lsserver.engine.settings import EngineSettings
     from lsserver.engine.stream import Stream
@@ -108,7 +108,7 @@ class Delivery:
         first = Batch(None, lines)
         further: dict[Batch, Batch] = {}
         for stream in streams:
-            if stream.send is None or stream.dirty:
+            if stream.sender is None or stream.dirty:
                 aside.append(stream)
                 continue
             before = stream.batch
@@ -157,7 +157,7 @@ class Delivery:
 
     def _simple(self, carried: list[Carried]) -> bool:
         """Whether nobody gets something of two groups, or too much."""
-        riders: set[Send] = set()
+        riders: set[Sender] = set()
         count = 0
         alone = len(carried) == 1
         for group, lists in carried:
@@ -226,8 +226,8 @@ class Delivery:
         frame, length = b"", 0
         too_much = count > MAX_LINES or size > self._most
         for stream in streams:
-            send = stream.send
-            if send is None or stream.dirty:
+            sender = stream.sender
+            if sender is None or stream.dirty:
                 aside.append(stream)
                 continue
             try:
@@ -241,7 +241,7 @@ class Delivery:
                     frame = framing.frame if framing.data is data else framing.encode(data)
                     length = len(frame)
                 try:
-                    taken = send(frame)
+                    taken = sender.send(frame)
                 except OSError:
                     # No room in the socket; or it is broken, which the reactor finds out by itself.
                     taken = 0

@@ -42,7 +42,7 @@ class Group:
 
     __slots__ = ("_flusher", "_view", "convoys", "journal", "kind", "leader", "walkers")
 
-    send = None
+    sender = None
     """Nobody joins the leader to another group."""
 
     def __init__(self, view: View[Any], first: Slot) -> None:
@@ -100,7 +100,7 @@ class Group:
     def take_up(self, slot: Slot) -> None:
         """A member rides from now on."""
         stream = slot.stream
-        assert stream.framing is not None and stream.send is not None
+        assert stream.framing is not None and stream.sender is not None
         self._forget_walker(slot)
         if self.journal is None:
             settings = stream.settings
@@ -110,15 +110,15 @@ class Group:
         convoy = self.convoys.get(key)
         if convoy is None:
             convoy = self.convoys[key] = Convoy(*key)
-        convoy.riders[stream.send] = slot
+        convoy.riders[stream.sender] = slot
 
     def set_down(self, slot: Slot) -> None:
         """A member walks from now on."""
         stream = slot.stream
-        assert stream.framing is not None and stream.send is not None
+        assert stream.framing is not None and stream.sender is not None
         key = slot.prefix, stream.framing
         riders = self.convoys[key].riders
-        del riders[stream.send]
+        del riders[stream.sender]
         if not riders:
             del self.convoys[key]
             if not self.convoys:

@@ -55,7 +55,7 @@ class Outbox(Outlet, ABC):
         self._allowed = 0
         self.closed = False
         self.dirty = False
-        self.send = None
+        self.sender = None
         self.framing = None
         self.metered = None
         self.batch = None

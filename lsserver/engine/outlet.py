@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lsserver.engine.binding import Binding
-    from lsserver.engine.connection import Framing
+    from lsserver.engine.connection import Framing, Sender
     from lsserver.engine.delivery import Batch
     from lsserver.engine.journal import Journal
     from lsserver.engine.recovery import RecoveryLog
@@ -27,13 +27,13 @@ class Outlet:
 
     @ivar batch: what this turn's L{Delivery<lsserver.engine.delivery.Delivery>} has gathered.
     @ivar dirty: the flusher has the stream in its list.
-    @ivar framing: makes what C{send} takes.
+    @ivar framing: makes what C{sender} takes.
     @ivar members: those of the session's slots that are in a group.
     @ivar metered: the connection, if its length is limited.
     @ivar own_log: what was sent, except what it has got riding since it was last settled.
     @ivar rides: it is written to by the convoys (L{lsserver.engine.convoy}) of all groups that it is in, and by nobody
         else.
-    @ivar send: the short way to the socket, see L{IStreamConnection<lsserver.engine.connection.IStreamConnection>};
+    @ivar sender: the short way to the socket, see L{IStreamConnection<lsserver.engine.connection.IStreamConnection>};
         C{None} while there is none, or what is written must be looked at one by one (polls, bandwidth).
     @ivar walks: writes until it may ride.
     @ivar written_at: when anything was written, except while it rode, in seconds.
@@ -47,7 +47,7 @@ class Outlet:
         "metered",
         "own_log",
         "rides",
-        "send",
+        "sender",
         "walks",
         "written_at",
     )
@@ -59,7 +59,7 @@ class Outlet:
     metered: Binding | None
     own_log: RecoveryLog
     rides: bool
-    send: Callable[[bytes], int] | None
+    sender: Sender | None
     walks: int
     written_at: float
 
@@ -68,7 +68,7 @@ class Outlet:
     def ride(self) -> None:
         """Be written to with others from now on, if nothing but what the groups have is to be written."""
         self.walks = WALKS + len(self.members)
-        if self.send is None or self.dirty or self.metered is not None or self.batch is not None:
+        if self.sender is None or self.dirty or self.metered is not None or self.batch is not None:
             return
         groups = {slot.group for slot in self.members}
         # Who has an item twice is to be written to once.

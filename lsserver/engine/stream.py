@@ -6,7 +6,6 @@ much of it, and what is written besides updates.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
@@ -18,6 +17,7 @@ from lsserver.engine.outbox import Outbox, Owner
 from lsserver.engine.wheel import TICK
 
 if TYPE_CHECKING:
+    from lsserver.engine.connection import Sender
     from lsserver.engine.dialect import IDialect
     from lsserver.engine.flusher import Flusher
     from lsserver.engine.settings import EngineSettings
@@ -135,19 +135,19 @@ class Stream(Outbox):
     def adjust(self) -> None:
         """See whether updates may take the short way; to be called after anything that this depends on."""
         binding = self.binding
-        send = None
+        sender = None
         if binding is not None and not binding.polling and not self.bandwidth.limited and binding.connection.writable:
-            send = binding.connection.send
-        if self.rides and send != self.send:
+            sender = binding.connection.sender
+        if self.rides and sender is not self.sender:
             self.walk()
-        self.send = send
+        self.sender = sender
 
     def unbind(self) -> Binding | None:
         """Let go of the connection without a word; gives back what was bound."""
         binding, self.binding = self.binding, None
         if self.rides:
             self.walk()
-        self.send = self.metered = None
+        self.sender = self.metered = None
         self._aside.clear()
         if binding is not None:
             binding.stop()
@@ -198,14 +198,14 @@ class Stream(Outbox):
         self.dirty = False
         binding = self.binding
         # While there is a short way none of this needs to be looked at; it is far away in memory.
-        if binding is None or (self.send is None and not binding.connection.writable):
+        if binding is None or (self.sender is None and not binding.connection.writable):
             return
         if self._aside:
             lines, self._aside = self._aside, []
             self.write_aside(b"".join(lines))
             if binding.closed:
                 return
-        if self.send is None and (binding.polling or self.bandwidth.limited):
+        if self.sender is None and (binding.polling or self.bandwidth.limited):
             self._flush_limited(binding, now)
             return
         pending = self.pending
@@ -230,10 +230,10 @@ class Stream(Outbox):
     def _send(self, binding: Binding, lines: list[bytes], now: float) -> None:
         """Data notifications, all in one write."""
         data = lines[0] if len(lines) == 1 else b"".join(lines)
-        if self.send is not None and self.metered is None and len(data) <= self.flusher.most:
+        if self.sender is not None and self.metered is None and len(data) <= self.flusher.most:
             self.own_log.append(data if len(lines) == 1 else tuple(lines), len(lines), len(data))
             self.written_at = now
-            self._send_at_once(self.send, data)
+            self._send_at_once(self.sender, data)
             return
         if len(data) > self.flusher.most and not binding.polling:
             lines = self._first_part(lines)
@@ -253,13 +253,13 @@ class Stream(Outbox):
         else:
             binding.connection.write(data)
 
-    def _send_at_once(self, send: Callable[[bytes], int], data: bytes) -> None:
+    def _send_at_once(self, sender: Sender, data: bytes) -> None:
         """The short way, as in L{Delivery<lsserver.engine.delivery.Delivery>}."""
         framing = self.framing
         assert framing is not None
         frame = framing.frame if framing.data is data else framing.encode(data)
         try:
-            taken = send(frame)
+            taken = sender.send(frame)
         except OSError:
             taken = 0
         if taken != len(frame):

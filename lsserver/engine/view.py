@@ -91,7 +91,7 @@ class View(ABC, Generic[S]):
         if slot.hooks is not None or not slot.ready:
             return
         # One alone needs no group, which is larger than the slot.
-        if slot.period or slot.sent is None or slot.stream.send is None or len(self.slots) == 1:
+        if slot.period or slot.sent is None or slot.stream.sender is None or len(self.slots) == 1:
             self.tell(slot)
             return
         kind = slot.kind()

@@ -25,6 +25,7 @@ from twisted.protocols.policies import ProtocolWrapper
 from twisted.protocols.tls import BufferingTLSTransport
 from zope.interface import implementer
 
+from lsserver.engine.connection import Sender
 from lsserver.transport.tls_sender import tls_sender
 
 TCP_ATTRIBUTES = (
@@ -113,7 +114,7 @@ class DirectWriter:
         "_handed",
         "_owner",
         "_queued",
-        "_send",
+        "_sender",
         "_taken",
         "_tcp",
         "_timeout",
@@ -136,26 +137,31 @@ class DirectWriter:
         self.writable = True
         self.write: Callable[[bytes], None] = transport.write
         self._tcp, self._tls = _inside(transport)
-        self._send: Callable[[bytes], int] | None = None
+        self._sender: Sender | None = None
         if self._tcp is not None:
             self.write = self._write_direct
             if self._tls is None:
-                self._send = self._tcp.socket.send
+                self._sender = self._tcp.socket
 
     @property
-    def send(self) -> Callable[[bytes], int] | None:
+    def sender(self) -> Sender | None:
         """
-        Takes bytes and gives how many it took, or raises C{OSError}; C{None} while something waits. It is good
+        Takes bytes; C{None} while something waits. It is good
         until the owner is told that C{writable} has become false, or L{close} is called.
         """
         if not self.writable:
             return None
         if self._tcp is None:
-            return self._send_through
-        return None if self._queued and not self._begin_sending() else self._send
+            return self
+        return None if self._queued and not self._begin_sending() else self._sender
+
+    def send(self, data: bytes) -> int:
+        """As L{sender} of a transport that does not show its socket: takes everything."""
+        self.write(data)
+        return len(data)
 
     def unsent(self, rest: bytes) -> None:
-        """Queue what L{send} has not taken."""
+        """Queue what L{sender} has not taken."""
         if self._tcp is not None:
             self._queue(rest)
 
@@ -174,7 +180,7 @@ class DirectWriter:
         self.write = _ignore
         self._stop_timer()
         if self._tcp is not None:
-            self._send = None  # It would keep the socket alive.
+            self._sender = None  # It would keep the socket alive.
             self._tcp = self._tls = None
 
     def pending(self) -> int:
@@ -189,9 +195,9 @@ class DirectWriter:
         if self._queued and not self._begin_sending():
             self._queue(data)
             return
-        assert self._send is not None
+        assert self._sender is not None
         try:
-            sent = self._send(data)
+            sent = self._sender.send(data)
         except OSError:
             # No room in the socket; or it is broken, which the reactor finds out by itself.
             sent = 0
@@ -206,22 +212,17 @@ class DirectWriter:
         if tls is not None:
             if tls.disconnecting or tls._lostTLSConnection or not tls._handshakeDone:
                 return False
-            if self._send is None:
-                self._send = self._tls_send(tls._tlsConnection, bottom.socket.send)
+            if self._sender is None:
+                self._sender = self._tls_sender(tls._tlsConnection, bottom.socket)
         self._queued = False
         return True
 
-    def _tls_send(self, connection: Any, send: Callable[[Any], int]) -> Callable[[bytes], int]:
-        send_record = tls_sender(connection, send, self._hold).send
+    def _tls_sender(self, connection: Any, below: socket.socket) -> Sender:
+        sender = tls_sender(connection, below.send, self._hold)
         if connection.get_protocol_version() >= SSL.TLS1_3_VERSION:
             # What OpenSSL has to say by itself in this version, it says with the next write, or as its last word.
-            return send_record
-        # In TLS 1.2 it refuses to renegotiate as soon as it reads of it, and nothing may overtake that.
-        return lambda data: 0 if self._tcp is None or self._waiting() else send_record(data)
-
-    def _send_through(self, data: bytes) -> int:
-        self.write(data)
-        return len(data)
+            return sender
+        return CautiousSender(sender, lambda: self._tcp is not None and not self._waiting())
 
     def _hold(self, records: bytes) -> None:
         """Send what the socket has not taken of TLS."""
@@ -302,6 +303,23 @@ class DirectWriter:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+class CautiousSender:
+    """For TLS 1.2: OpenSSL refuses to renegotiate as soon as it reads of it, and nothing may overtake that."""
+
+    __slots__ = ("_free", "_sender")
+
+    def __init__(self, sender: Sender, free: Callable[[], bool]) -> None:
+        """
+        @param free: whether nothing waits.
+        """
+        self._sender = sender
+        self._free = free
+
+    def send(self, data: bytes) -> int:
+        """Nothing is taken while something waits."""
+        return self._sender.send(data) if self._free() else 0
 
 
 def unsent(transport: Any) -> int:

@@ -7,15 +7,13 @@ connection for HTTP/1.0 (tlcp.md 2.7, 2.8).
 # mypy: disallow-untyped-calls=False
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web import http
 from zope.interface import implementer
 
-from lsserver.engine.connection import Framing, IStreamConnection
+from lsserver.engine.connection import Framing, IStreamConnection, Sender
 from lsserver.transport.channel import Request
 from lsserver.transport.cors import Headers
 from lsserver.transport.direct import DirectWriter, bound_buffer
@@ -64,9 +62,9 @@ class HttpStream(StreamConnection):
         return self
 
     @property
-    def send(self) -> Callable[[bytes], int] | None:
+    def sender(self) -> Sender | None:
         """As in L{IStreamConnection}; there is no way before the head."""
-        return None if self.over or self._writer is None else self._writer.send
+        return None if self.over or self._writer is None else self._writer.sender
 
     def unsent(self, rest: bytes) -> None:
         """As in L{IStreamConnection}."""

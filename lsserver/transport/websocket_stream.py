@@ -5,12 +5,11 @@ bind to the next C{LOOP} or C{END} (tlcp.md 3.4, 3.8).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 from zope.interface import implementer
 
-from lsserver.engine.connection import IStreamConnection
+from lsserver.engine.connection import IStreamConnection, Sender
 from lsserver.transport.direct import DirectWriter
 from lsserver.transport.framing import TextFramer
 from lsserver.transport.stream import StreamConnection
@@ -64,9 +63,9 @@ class WebSocketStream(StreamConnection):
         return self
 
     @property
-    def send(self) -> Callable[[bytes], int] | None:
+    def sender(self) -> Sender | None:
         """As in L{IStreamConnection}. Replies never wait at the end of a turn."""
-        return None if self.over else self._writer.send
+        return None if self.over else self._writer.sender
 
     def unsent(self, rest: bytes) -> None:
         """As in L{IStreamConnection}."""

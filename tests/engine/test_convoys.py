@@ -266,10 +266,13 @@ class Membership(Base):
             def fail(data: bytes) -> int:
                 raise ZeroDivisionError
 
+            class Broken:
+                send = staticmethod(fail)
+
             stream = self.stream(self.clients[1])
             if where == "send":
                 stream.walk()
-                stream.send = fail
+                stream.sender = Broken()
                 stream.ride()
                 self.assertEqual(self.riding(), [True] * 3)
             else:
@@ -313,10 +316,10 @@ class Membership(Base):
         self.use()
         self.say("1")
         (convoy,) = self.group().convoys.values()
-        send = self.stream(self.clients[1]).send
-        self.assertIn(send, convoy.riders)
+        sender = self.stream(self.clients[1]).sender
+        self.assertIn(sender, convoy.riders)
         self.clients[1].lose()
-        self.assertNotIn(send, convoy.riders)
+        self.assertNotIn(sender, convoy.riders)
 
     def test_takeover(self) -> None:
         """Another connection begins on foot."""

@@ -463,8 +463,9 @@ class Failures(Base):
         self.assertEqual([client.read() for client in self.clients], [["MSGDONE,*,1,"]] * 3)
 
     def test_of_one_connection(self) -> None:
-        def send(frame: bytes) -> int:
-            raise ZeroDivisionError
+        class Broken:
+            def send(self, frame: bytes) -> int:
+                raise ZeroDivisionError
 
         for others in (False, True):
             self.use()
@@ -473,7 +474,7 @@ class Failures(Base):
                 self.subscribe_another()
             self.stream(self.clients[1]).schedule()
             self.world.turn()
-            self.stream(self.clients[1]).send = send
+            self.stream(self.clients[1]).sender = Broken()
             self.say("1")
             self.world.turn()
             self.assertEqual(

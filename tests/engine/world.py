@@ -26,7 +26,7 @@ from zope.interface import implementer
 
 from lsserver.adapters.grants import ItemGrant
 from lsserver.engine.client import Client
-from lsserver.engine.connection import IStreamConnection
+from lsserver.engine.connection import IStreamConnection, Sender
 from lsserver.engine.dialect import IDialect
 from lsserver.engine.kernel import Kernel
 from lsserver.engine.session import Session
@@ -199,7 +199,7 @@ class FakeFraming:
 class FakeConnection:
     """
     @ivar data: everything written.
-    @ivar most: bytes that C{send} takes at once, C{None} if it takes nothing and says so by an exception.
+    @ivar most: bytes that L{send} takes at once, C{None} if it takes nothing and says so by an exception.
     @ivar queued: what it did not take; the transport sends it later, so it is in C{data} as well.
     @ivar congested: told when that begins.
     @ivar added: what a real connection would have added to it.
@@ -226,6 +226,10 @@ class FakeConnection:
         self.data += data
         self.writes += 1
         self.added += self.overhead(len(data))
+
+    @property
+    def sender(self) -> Sender | None:
+        return self
 
     def send(self, frame: bytes) -> int:
         assert self.writable

@@ -99,13 +99,13 @@ class Tcp(Base):
         self.assertEqual(self.pair.read(), b"again")
 
     def test_the_short_way(self) -> None:
-        """What C{send} does not take is handed to C{unsent}, and then there is no such way until it is gone."""
+        """What the sender does not take is handed to C{unsent}, and then there is no such way until it is gone."""
         self.writer.write(b"first ")
         written = b"first "
-        while (send := self.writer.send) is not None:
+        while (sender := self.writer.sender) is not None:
             data = b"%06d " % len(written) * 50
             try:
-                taken = send(data)
+                taken = sender.send(data)
             except OSError:
                 taken = 0
             if taken != len(data):
@@ -114,17 +114,17 @@ class Tcp(Base):
         self.assertEqual(self.owner.told, ["congested"])
         self.writer.write(b"last")
         self.assertEqual(self.drain(), written + b"last")
-        send = self.writer.send
-        assert send is not None
-        self.assertEqual(send(b"again"), 5)
+        sender = self.writer.sender
+        assert sender is not None
+        self.assertEqual(sender.send(b"again"), 5)
         self.assertEqual(self.pair.read(), b"again")
 
     def test_no_short_way_past_others(self) -> None:
         """Bytes that the transport got from somebody else go first."""
         self.pair.transport.write(b"first ")
-        send = self.writer.send
-        if send is not None:
-            send(b"second")
+        sender = self.writer.sender
+        if sender is not None:
+            sender.send(b"second")
         else:
             self.writer.write(b"second")
         self.assertEqual(self.drain(), b"first second")
@@ -339,7 +339,7 @@ class Others(SynchronousTestCase):
         writer.write(b"x")
         self.assertEqual((transport.value(), writer.direct, writer.pending()), (b"x", False, 0))
         writer.pauseProducing()
-        self.assertIsNone(writer.send)
+        self.assertIsNone(writer.sender)
         writer.resumeProducing()
         self.assertEqual(owner.told, ["congested", "drained"])
         writer.close()

@@ -185,11 +185,11 @@ class Lean(SynchronousTestCase):
         writer = self.writer(pair)
         writer.write(b"x")
         self.assertEqual(pair.read(), b"x")
-        send = writer.send
-        assert send is not None
+        sender = writer.sender
+        assert sender is not None
         pair.client.sendall(b"GET / HTTP/1.1\r\n\r\n")
         self.assertIs(pair.bottom.doRead(), None)
-        self.assertEqual(send(b"late"), 0)
+        self.assertEqual(sender.send(b"late"), 0)
         self.assertEqual(lib.ERR_peek_error(), 0)
         writer.unsent(b"late")
         for _ in range(3):
@@ -283,12 +283,12 @@ class Lean(SynchronousTestCase):
         for newest in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             pair = self.pair(TlsClient(newest))
             writer = self.writer(pair)
-            send = writer.send
-            assert send is not None
+            sender = writer.sender
+            assert sender is not None
             while writer.writable:
-                send(bytes(1000))
+                sender.send(bytes(1000))
             writer.close()
-            send(b"late")
+            sender.send(b"late")
             writer.unsent(b"late")
             self.assertEqual(writer.pending(), 0)
 
@@ -336,8 +336,8 @@ class Order(SynchronousTestCase):
                     received += pair.read(size)
                 elif step == "turn":
                     pair.turn()
-                elif step == "send" and (send := writer.send) is not None:
-                    taken = send(data)
+                elif step == "send" and (sender := writer.sender) is not None:
+                    taken = sender.send(data)
                     if taken != size:
                         writer.unsent(data[taken:])
                     written.append(data)
