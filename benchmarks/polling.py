@@ -301,7 +301,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one short round of held polls")
     options = parser.parse_args()
     if options.quick:
-        options.rounds, options.seconds, options.kind = 1, min(options.seconds, 2.0), options.kind or "held"
+        options.rounds, options.seconds, options.kind = 1, min(options.seconds, 1.0), options.kind or "held"
     machine.raise_limit()
     if machine.LOAD_CORE.isdigit() and (os.cpu_count() or 1) > 1:
         os.sched_setaffinity(0, {int(machine.LOAD_CORE)})

@@ -23,8 +23,8 @@ FANOUT: tuple[Contender, ...] = (
 )
 """One item to many."""
 
-FANOUT_QUICK: tuple[Contender, ...] = (NodeWs(), Websockets(), Nchan())
-"""Of these the one that is nearest of each kind, for a short run."""
+FANOUT_QUICK: tuple[Contender, ...] = (NodeWs(), Nchan())
+"""Of these the nearest library and the nearest server, for a short run."""
 
 ITEMS: tuple[Contender, ...] = (NodeWs(), Websockets(), Nats(), Mosquitto(), Centrifugo(), SOCKET_IO)
 """Several items for each client; those that are up to 50 000 messages a second."""

@@ -50,7 +50,7 @@ def making(settings: Settings) -> Outcome:
                 )
     else:
         rows.append(Row("F", f"failed: {rounds.failures['lsserver']}", aim="to work", met=False))
-    crowd = settings.load(replace(STORM, clients=3000, at_once=3000) if settings.quick else STORM)
+    crowd = settings.load(replace(STORM, clients=2000, at_once=2000) if settings.quick else STORM)
     storm = in_turn([Lsserver()], crowd, 1)
     if "lsserver" in storm.figures:
         (found,) = storm.figures["lsserver"]

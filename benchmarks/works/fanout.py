@@ -8,6 +8,7 @@ from dataclasses import replace
 from benchmarks.client import Load
 from benchmarks.contenders import Contender, Floor, Lsserver
 from benchmarks.peers import FANOUT, FANOUT_QUICK, ITEMS
+from benchmarks.peers.libraries import PythonFloor
 from benchmarks.rounds import Rounds, in_turn
 from benchmarks.table import Row
 from benchmarks.works.work import Outcome, Settings
@@ -65,6 +66,16 @@ def compare(
     return rows
 
 
+def beside_python(work: str, rounds: Rounds, ours: str = "lsserver") -> list[Row]:
+    """A row without an aim: what C{send} alone costs in the language of lsserver, beside which the rest can be seen."""
+    name, floor = PythonFloor().name, Floor().name
+    if not {ours, name, floor} <= rounds.figures.keys():
+        return [Row(work, "", f"{other}: {reason}") for other, reason in rounds.failures.items() if other == name]
+    of_floor = f"{rounds.cost_ratio(name, floor):.2f} x the floor"
+    beside = f"{name} {per_message(rounds, name)}, {of_floor}"
+    return [Row(work, per_message(rounds, ours), beside, rounds.cost_ratio(ours, name))]
+
+
 def one_a_write(settings: Settings) -> Outcome:
     """A."""
     peers, lines = settings.those("A", FANOUT, FANOUT_QUICK)
@@ -72,8 +83,8 @@ def one_a_write(settings: Settings) -> Outcome:
     if settings.quick:
         rounds = in_turn([Floor(), Lsserver(), *peers], load, 1)
         return Outcome(compare("A", rounds, peers, ("C floor", FLOOR)), notes=lines)
-    rounds = in_turn([Floor(), Lsserver()], load, settings.count(12))
-    outcome = Outcome(compare("A", rounds, (), ("C floor", FLOOR)), notes=lines)
+    rounds = in_turn([Floor(), Lsserver(), PythonFloor()], load, settings.count(12))
+    outcome = Outcome(compare("A", rounds, (), ("C floor", FLOOR)) + beside_python("A", rounds), notes=lines)
     if peers:
         beside = in_turn([Lsserver(), *peers], load, settings.count(3))
         outcome.rows += compare("A", beside, peers, None)

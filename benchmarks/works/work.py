@@ -35,7 +35,7 @@ class Settings:
     def load(self, load: Load) -> Load:
         """As it is in a full run, or shorter."""
         if self.quick:
-            load = replace(load, seconds=min(load.seconds, 0.8), warm=min(load.warm, 0.3))
+            load = replace(load, seconds=min(load.seconds, 0.6), warm=min(load.warm, 0.3))
         if self.scale < 1:
             fewer = max(1, round(load.clients * self.scale))
             load = replace(load, clients=fewer, seconds=0.3, warm=0.1)
