@@ -17,6 +17,9 @@ from lsserver.tlcp.requests import ConnectionParameters
 if TYPE_CHECKING:
     from lsserver.engine.stream import Stream
 
+LOOP_ROOM = 14
+"""Bytes kept free in a response of limited length for C{LOOP} and its argument."""
+
 
 def clamp(value: int, least: int, most: int) -> int:
     """C{value}, or the bound that it passes."""

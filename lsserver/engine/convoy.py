@@ -10,6 +10,7 @@ it walks: it leaves the convoys of all its groups, its own log is brought up to 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
@@ -30,14 +31,19 @@ class Convoy:
     @ivar framing: what is put around the lines.
     @ivar prefix: what the lines begin with.
     @ivar riders: the members of the group, by what sends to them.
+    @ivar sent: bytes of lines so far, counted while the group has riders with responses of limited length.
     """
 
-    __slots__ = ("framing", "prefix", "riders")
+    __slots__ = ("_least", "_limits", "framing", "prefix", "riders", "sent")
 
     def __init__(self, prefix: bytes, framing: Framing) -> None:
         self.prefix = prefix
         self.framing = framing
         self.riders: dict[Sender, Slot] = {}
+        self.sent = 0
+        # Of those with limits: what had been sent when that was last asked, and what may have been at most.
+        self._limits: dict[Slot, tuple[int, int]] = {}
+        self._least: float = math.inf
 
     def send(self, lists: list[bytes], fallen: list[Fallen]) -> None:
         """
@@ -49,6 +55,36 @@ class Convoy:
         prefix = self.prefix
         data = prefix + (lists[0] if len(lists) == 1 else prefix.join(lists))
         send_all(self.riders, self.framing.encode(data), fallen)
+
+    # Responses of limited length
+
+    def size(self, lists: list[bytes]) -> int:
+        """Of the lines, bytes."""
+        return sum(map(len, lists)) + len(self.prefix) * len(lists)
+
+    def limit(self, slot: Slot, allowance: int) -> None:
+        """A rider may be sent so many bytes from now on."""
+        most = self.sent + allowance
+        self._limits[slot] = self.sent, most
+        self._least = min(self._least, most)
+
+    def spent(self, slot: Slot) -> int:
+        """Bytes that a rider with a limit was sent since this was last asked."""
+        before, most = self._limits[slot]
+        self._limits[slot] = self.sent, most
+        return self.sent - before
+
+    def unlimit(self, slot: Slot) -> None:
+        """A rider leaves."""
+        self._limits.pop(slot, None)
+
+    def full(self, size: int) -> list[Slot]:
+        """Those who may not be sent so many bytes."""
+        after = self.sent + size
+        if after <= self._least:
+            return []
+        self._least = min([most for _, most in self._limits.values() if most >= after], default=math.inf)
+        return [slot for slot, (_, most) in self._limits.items() if most < after]
 
 
 class Load:

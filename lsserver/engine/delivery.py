@@ -142,14 +142,13 @@ class Delivery:
         if self._simple(carried):
             for group, lists in carried:
                 # Noted first: who walks because its socket is full now has got this.
-                group.journal.note(lists, self.now)  # type: ignore[union-attr]
+                group.note(lists, self.now)
                 for convoy in group.convoys.values():
                     convoy.send(lists, fallen)
         else:
             loads = self._loads(carried)
             for group, lists in carried:
-                if group.journal is not None:
-                    group.journal.note(lists, self.now)
+                group.note(lists, self.now)
             for load in loads:
                 load.send(fallen)
         for stream, frame, taken in fallen:

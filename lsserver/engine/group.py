@@ -40,7 +40,7 @@ class Group:
     @ivar journal: what the convoys were sent; C{None} if there are none.
     """
 
-    __slots__ = ("_flusher", "_view", "convoys", "journal", "kind", "leader", "walkers")
+    __slots__ = ("_flusher", "_limited", "_view", "convoys", "journal", "kind", "leader", "walkers")
 
     sender = None
     """Nobody joins the leader to another group."""
@@ -54,6 +54,8 @@ class Group:
         self.walkers: dict[bytes, dict[Stream, Slot]] = {}
         self.convoys: dict[tuple[bytes, Framing], Convoy] = {}
         self.journal: Journal | None = None
+        # How many ride and have responses of limited length.
+        self._limited = 0
         self.kind = first.kind()
         self.leader = first.lead(self)
 
@@ -111,16 +113,24 @@ class Group:
         if convoy is None:
             convoy = self.convoys[key] = Convoy(*key)
         convoy.riders[stream.sender] = slot
+        self._limited += stream.metered is not None
+
+    def convoy(self, slot: Slot) -> Convoy:
+        """That of a member who rides."""
+        assert slot.stream.framing is not None
+        return self.convoys[slot.prefix, slot.stream.framing]
 
     def set_down(self, slot: Slot) -> None:
         """A member walks from now on."""
         stream = slot.stream
         assert stream.framing is not None and stream.sender is not None
-        key = slot.prefix, stream.framing
-        riders = self.convoys[key].riders
-        del riders[stream.sender]
-        if not riders:
-            del self.convoys[key]
+        convoy = self.convoy(slot)
+        del convoy.riders[stream.sender]
+        if stream.metered is not None:
+            self._limited -= 1
+            convoy.unlimit(slot)
+        if not convoy.riders:
+            del self.convoys[slot.prefix, stream.framing]
             if not self.convoys:
                 self.journal = None
         self.walkers.setdefault(slot.prefix, {})[stream] = slot
@@ -156,6 +166,8 @@ class Group:
             self._dismiss_all(delivery, memory)
             return
         if lists:
+            if self._limited:
+                self._set_down_full(lists, delivery)
             if self.convoys:
                 delivery.carry(self, lists)
             if self.walkers:
@@ -163,6 +175,24 @@ class Group:
                 self._write(lists, delivery, alone and not self._double(), left)
                 if left:
                     self._dismiss(left, memory)
+
+    def note(self, lists: list[bytes], now: float) -> None:
+        """What those who ride are sent."""
+        if self.journal is not None:
+            self.journal.note(lists, now)
+        if self._limited:
+            for convoy in self.convoys.values():
+                convoy.sent += convoy.size(lists)
+
+    def _set_down_full(self, lists: list[bytes], delivery: Delivery) -> None:
+        """Those walk for whose responses it is perhaps too much: there it is looked at closely."""
+        full = [slot for convoy in self.convoys.values() for slot in convoy.full(convoy.size(lists))]
+        if full:
+            # They may have got something of other groups in this turn.
+            delivery.send_carried()
+            for slot in full:
+                if slot.stream.rides:
+                    slot.stream.walk()
 
     def _dismiss_all(self, delivery: Delivery, memory: tuple[Any, ...]) -> None:
         # Who rides may have got something of other groups in this turn, and must not leave without it.

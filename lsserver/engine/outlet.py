@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
+
+from lsserver.engine.binding import LOOP_ROOM
 
 if TYPE_CHECKING:
     from lsserver.engine.binding import Binding
@@ -18,6 +21,9 @@ WALKS = 6
 Writes to a stream for itself, and one more for each of its memberships, before it rides: to come and to go takes
 as long as some of them.
 """
+
+WORTH_WHILE = 1024
+"""Bytes that each group may write into a response of limited length, at least, for its stream to ride."""
 
 
 class Outlet:
@@ -68,19 +74,22 @@ class Outlet:
     def ride(self) -> None:
         """Be written to with others from now on, if nothing but what the groups have is to be written."""
         self.walks = WALKS + len(self.members)
-        if self.sender is None or self.dirty or self.metered is not None or self.batch is not None:
+        if self.sender is None or self.dirty or self.batch is not None:
             return
         groups = {slot.group for slot in self.members}
         # Who has an item twice is to be written to once.
-        if groups and len(groups) == len(self.members):
-            self.rides = True
-            for slot in self.members:
-                assert slot.group is not None
-                slot.group.take_up(slot)
+        if not groups or len(groups) < len(self.members) or self._allowance < WORTH_WHILE:
+            return
+        self.rides = True
+        for slot in self.members:
+            assert slot.group is not None
+            slot.group.take_up(slot)
+        self.allow()
 
     def walk(self) -> None:
         """Be written to for itself from now on."""
         self.settle()
+        self.reckon()
         self.rides = False
         self.walks = WALKS + len(self.members)
         for slot in self.members:
@@ -125,6 +134,33 @@ class Outlet:
             self.own_log.skip(new - len(lines))
         if lines:
             self.own_log.append(tuple(reversed(lines)), len(lines), size)
+
+    # Riding with a response of limited length: the groups together may write half of what there is room for
+
+    @property
+    def _allowance(self) -> float:
+        """Bytes that each group may write."""
+        if self.metered is None:
+            return math.inf
+        assert self.metered.room is not None
+        return (self.metered.room - LOOP_ROOM) // (2 * len(self.members))
+
+    def allow(self) -> None:
+        """Let the groups write as much as there is room for now; to be called while it rides."""
+        if self.metered is not None:
+            allowance = int(self._allowance)
+            for slot in self.members:
+                assert slot.group is not None
+                slot.group.convoy(slot).limit(slot, allowance)
+
+    def reckon(self) -> None:
+        """Take what was written while it rode from what there is room for; L{allow} follows, unless it walks now."""
+        binding = self.metered
+        if binding is not None:
+            assert binding.room is not None
+            for slot in self.members:
+                assert slot.group is not None
+                binding.room -= slot.group.convoy(slot).spent(slot)
 
     def journals(self) -> Iterator[Journal]:
         """Of all groups, while it rides."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 
 from lsserver.engine.bandwidth import Bandwidth
-from lsserver.engine.binding import Binding
+from lsserver.engine.binding import LOOP_ROOM, Binding
 from lsserver.engine.delivery import MAX_LINES
 from lsserver.engine.outbox import Outbox, Owner
 from lsserver.engine.wheel import TICK
@@ -27,9 +27,6 @@ _log = Logger(namespace="LightstreamerLogger.pump")
 
 LATENESS = 1 / 64
 """Seconds. Two ticks of the wheel."""
-
-LOOP_ROOM = 14
-"""Bytes kept free in a response of limited length for C{LOOP} and its argument."""
 
 
 class Stream(Outbox):
@@ -398,10 +395,14 @@ class Stream(Outbox):
         """A line that is no data notification, at once; the client is bound."""
         binding = self.binding
         assert binding is not None
+        if self.rides:
+            self.reckon()
         if binding.room is not None and len(line) + LOOP_ROOM > binding.room:
             self.loop(binding.polling_millis)
-        else:
-            self._write(binding, line)
+            return
+        self._write(binding, line)
+        if self.rides:
+            self.allow()
 
     def _write(self, binding: Binding, data: bytes) -> None:
         data = self._with_tail(binding, data)
