@@ -91,7 +91,7 @@ class Load:
     """
     What is to be sent in one write to each of some riders.
 
-    @ivar lines: complete ones.
+    @ivar lines: complete ones; the list is its own.
     @ivar framing: what is put around them.
     @ivar riders: any one of their slots, by what sends to them.
     """
@@ -108,8 +108,39 @@ class Load:
         send_all(self.riders, self.framing.encode(b"".join(self.lines)), fallen)
 
 
+LOOK_BACK = 4
+"""
+Loads among which one is looked for that has the same riders: a group has one for each kind of line and connection.
+"""
+
+
+def joined(loads: list[Load]) -> list[Load]:
+    """
+    The same lines in the same order for everybody, in fewer loads where several have the same riders: nearly always
+    those of all items of a page, which its sessions have all subscribed to.
+    """
+    fewer: list[Load] = []
+    for load in loads:
+        riders = load.riders.keys()
+        for before in fewer[: -LOOK_BACK - 1 : -1]:
+            if before.riders.keys() == riders:
+                before.lines += load.lines
+                break
+            if not riders.isdisjoint(before.riders):
+                fewer.append(load)
+                break
+        else:
+            fewer.append(load)
+    return fewer
+
+
 def together(loads: list[Load]) -> list[Load]:
     """The same lines in the same order for everybody, but one load only for each."""
+    loads = joined(loads)
+    everybody: set[Sender] = set()
+    everybody.update(*[load.riders for load in loads])
+    if len(everybody) == sum(len(load.riders) for load in loads):
+        return loads
     # A way is what somebody gets of them: the numbers of some, the first being nothing at all.
     ways: list[tuple[int, ...]] = [()]
     way_of: dict[Sender, int] = {}

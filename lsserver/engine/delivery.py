@@ -187,7 +187,7 @@ class Delivery:
         lines = load.lines
         if len(lines) <= MAX_LINES and sum(map(len, lines)) <= self._most:
             return True
-        for slot in load.riders.values():
+        for slot in list(load.riders.values()):
             slot.stream.schedule()
             slot.stream.put_back(lines)
         return False
