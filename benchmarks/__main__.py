@@ -1,8 +1,8 @@
 """
 The table of aims, beside the peers that are installed::
 
-    python -m benchmarks                  # everything, about 23 minutes
-    python -m benchmarks --quick          # one short round of each, less than 2 minutes
+    python -m benchmarks                  # everything, about 25 minutes
+    python -m benchmarks --quick          # one short round of each, a minute and a half
     python -m benchmarks A K --save       # some works; keep their figures in RESULTS.md
     python -m benchmarks J                # J1, J2 and J3
 
