@@ -48,17 +48,31 @@ def predicate(level: str, categories: Mapping[str, str]) -> LogLevelFilterPredic
     return decision
 
 
+OF_TWISTED = frozenset({"log_failure", "log_flattened", "log_system"})
+"""What an event may have that makes more of its line than a time, a category, a level and a text."""
+
 _time_of_second = lru_cache(maxsize=1)(formatTime)
+
+
+def _time(when: float | None) -> str:
+    # Times are rounded to microseconds there.
+    return formatTime(when) if when is None else _time_of_second(int(round(when, 6)))
 
 
 def as_text(event: LogEvent) -> str | None:
     """
-    A line as Twisted's logs have it. Of all that it takes the time of day takes longest, and there are a thousand lines
-    with the same one when a thousand sessions begin.
+    A line as Twisted's logs have it. Where there are a thousand of them a second, since sessions come, Twisted's own
+    way to one is an eighth of what a session costs: for the time of day, and for a formatter of fields in Python.
     """
-    return formatEventAsClassicLogText(
-        event, lambda when: formatTime(when) if when is None else _time_of_second(int(when))
-    )
+    if OF_TWISTED.isdisjoint(event):
+        try:
+            text = event["log_format"].format_map(event).replace("\n", "\n\t")
+            when = _time(event["log_time"])
+            return f"{when} [{event['log_namespace']}#{event['log_level'].name}] {text}\n" if text else None
+        except Exception:
+            # Twisted can do more, such as to call what is in a field, and says what is wrong with an event.
+            pass
+    return formatEventAsClassicLogText(event, _time)
 
 
 def on_terminal(twistd_options: Mapping[str, Any]) -> bool:

@@ -38,8 +38,32 @@ class Lines(SynchronousTestCase):
 
     def test_others(self) -> None:
         failure = Failure(ValueError("bad"))
-        for one in (event(), event(log_time=5.5, log_failure=failure), event(log_system="x"), {}):
+        for one in (
+            event(),
+            event(log_time=5.5, log_failure=failure),
+            event(log_time=5.5, log_system="x"),
+            event(log_time=5.5, log_format="{session()} {user.real}", session=lambda: "made", user=1),
+            event(log_time=5.5, log_format=b"{session} \xc3\xa4"),
+            event(log_time=5.5, log_format="{nothing}"),
+            event(log_time=5.5, log_format="{session!x} {"),
+            event(log_time=5.5, log_format=""),
+            event(log_time=5.5, log_format=None),
+            event(log_time=5.5, log_level=None),
+            event(log_time=None),
+            {},
+        ):
             self.assertEqual(as_text(one), formatEventAsClassicLogText(one))
+
+    @given(
+        st.text(),
+        st.lists(st.sampled_from(["{n}", "{n!r}", "{n!s:>9}", "{n:>5}", "{{}}", "\n", " ä ", "{more[0]}"])),
+        st.one_of(st.text(), st.integers(), st.none(), st.booleans()),
+    )
+    def test_fields(self, text: str, parts: list[str], value: Any) -> None:
+        """They are put in like Twisted puts them in, and lines after the first are set apart."""
+        plain = text.replace("{", "").replace("}", "")
+        one = event(log_time=5.5, log_format="".join([plain, *parts]), n=value, more=[value])
+        self.assertEqual(as_text(one), formatEventAsClassicLogText(one))
 
     def test_observer(self) -> None:
         """Of files and of the terminal."""
