@@ -32,6 +32,9 @@ ITEMS: tuple[Contender, ...] = (NodeWs(), Websockets(), Nats(), Mosquitto(), Cen
 SECURE: tuple[Contender, ...] = (NodeWs("Node ws", tls=True), Nchan("nchan", tls=True), BehindNginx())
 """One item to many, with TLS."""
 
+SECURE_QUICK: tuple[Contender, ...] = (Nchan("nchan", tls=True),)
+"""Of these the cheapest, for a short run."""
+
 
 def installed(peers: Sequence[Contender]) -> tuple[list[Contender], list[str]]:
     """Those that are there, and a line for each that is not."""

@@ -37,10 +37,7 @@ def answer(connection: socket.socket, data: bytes) -> int:
     key = KEY.search(data)
     if key is not None:
         accept = base64.b64encode(hashlib.sha1(key[1] + MAGIC).digest())
-        head = (
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
-        )
-        connection.send(head + accept + b"\r\n\r\n")
+        connection.send(UPGRADED + accept + b"\r\n\r\n")
     found = SUBSCRIBE.findall(data)
     for number in found:
         subscribers[int(number) % items].append(connection.send)

@@ -66,11 +66,16 @@ def compare(
     return rows
 
 
-def beside_python(work: str, rounds: Rounds, ours: str = "lsserver") -> list[Row]:
-    """A row without an aim: what C{send} alone costs in the language of lsserver, beside which the rest can be seen."""
-    name, floor = PythonFloor().name, Floor().name
+def beside_python(work: str, rounds: Rounds) -> list[Row]:
+    """
+    A row without an aim: what C{send} alone costs in the language of lsserver, beside which the rest can be seen. None
+    if it has not taken part.
+    """
+    ours, name, floor = Lsserver().name, PythonFloor().name, Floor().name
+    if name in rounds.failures:
+        return [Row(work, "", f"{name}: {rounds.failures[name]}")]
     if not {ours, name, floor} <= rounds.figures.keys():
-        return [Row(work, "", f"{other}: {reason}") for other, reason in rounds.failures.items() if other == name]
+        return []
     of_floor = f"{rounds.cost_ratio(name, floor):.2f} x the floor"
     beside = f"{name} {per_message(rounds, name)}, {of_floor}"
     return [Row(work, per_message(rounds, ours), beside, rounds.cost_ratio(ours, name))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from benchmarks.contenders import Lsserver
-from benchmarks.peers import SECURE
+from benchmarks.peers import SECURE, SECURE_QUICK
 from benchmarks.rounds import in_turn
 from benchmarks.table import Row
 from benchmarks.works.fanout import ONE, per_message, per_second
@@ -17,7 +17,7 @@ RATIO = 1.3
 def measure(settings: Settings) -> Outcome:
     """As L{Work.measure}."""
     ours = Lsserver("lsserver", tls=True)
-    peers, lines = settings.those("I", SECURE, SECURE[1:2])
+    peers, lines = settings.those("I", SECURE, SECURE_QUICK)
     load = replace(ONE, clients=500) if settings.quick else ONE
     rounds = in_turn([ours, *peers], settings.load(load), settings.count(3))
     if ours.name not in rounds.figures:

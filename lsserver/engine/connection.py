@@ -53,11 +53,11 @@ class IStreamConnection(Interface):
 
     framing: Framing = Attribute("Makes what C{sender} takes.")
     sender: Sender | None = Attribute(
-        "Sends bytes that C{framing} has made, without any of the ceremony of C{write}; what it does not take "
-        "is to be handed to C{unsent}. It may be kept "
-        "and called at the end of any turn, until the connection is lost, ended or not C{writable}, of which the "
-        "session is told by C{session.stream_congested(connection)}. C{None} if there is no such way, or not yet. "
-        "It is no bound method, because the fewer objects of each connection a fan-out touches the cheaper it is."
+        "Sends bytes that C{framing} has made, without any of the ceremony of C{write}; what it does not take is to be "
+        "handed to C{unsent}. It may be kept and called at the end of any turn, until the connection is lost, ended or "
+        "not C{writable}, of which the session is told by C{session.stream_congested(connection)}. C{None} if there is "
+        "no such way, or not yet. It is no bound method, because the fewer objects of each connection a fan-out "
+        "touches the cheaper it is."
     )
 
     def unsent(rest: bytes) -> None:

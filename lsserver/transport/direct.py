@@ -146,8 +146,8 @@ class DirectWriter:
     @property
     def sender(self) -> Sender | None:
         """
-        Takes bytes; C{None} while something waits. It is good
-        until the owner is told that C{writable} has become false, or L{close} is called.
+        Takes bytes; C{None} while something waits. It is good until the owner is told that C{writable} has become
+        false, or L{close} is called.
         """
         if not self.writable:
             return None

@@ -16,6 +16,8 @@ from typing import Any, Protocol
 
 from OpenSSL import SSL, _util
 
+from lsserver.engine.connection import Sender
+
 ROOM = 32_768
 """Of the buffer for records: the largest is half as long."""
 
@@ -29,10 +31,10 @@ Hold = Callable[[bytes], None]
 """Sends, after everything before, what a socket has not taken."""
 
 
-class TlsSender(Protocol):
-    """Writes to one connection whose handshake is done."""
+class TlsSender(Sender, Protocol):
+    """Writes to one connection whose handshake is done, and never fails."""
 
-    def send(self, data: bytes) -> int:
+    def send(self, data: bytes, /) -> int:
         """
         Encrypt bytes, and send all that has become of them.
 
